@@ -1,0 +1,146 @@
+#include "aead.h"
+
+#include <openssl/evp.h>
+
+#include <climits>
+#include <cstring>
+
+namespace pii {
+namespace {
+
+constexpr size_t kBlockSize = 16;
+
+/// Fetched once a process: an implicit fetch on every EVP_EncryptInit costs more than the cipher does.
+struct Ciphers {
+  EVP_CIPHER* ecb = EVP_CIPHER_fetch(nullptr, "AES-256-ECB", nullptr);
+  EVP_CIPHER* gcm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+};
+
+const Ciphers& FetchedCiphers() {
+  static const Ciphers ciphers;
+  return ciphers;
+}
+
+/// Doubling in GF(2^128), as CMAC's subkey generation does it (NIST SP 800-38B §6.1).
+void Double(uint8_t (&block)[kBlockSize]) {
+  uint8_t carry = block[0] >> 7;
+  for (size_t i = 0; i + 1 < kBlockSize; ++i)
+    block[i] = static_cast<uint8_t>(block[i] << 1 | block[i + 1] >> 7);
+  block[kBlockSize - 1] = static_cast<uint8_t>(block[kBlockSize - 1] << 1 ^ (0x87 & -carry));
+}
+
+bool Update(decltype(EVP_EncryptUpdate) update, EVP_CIPHER_CTX* gcm, uint8_t* out, ByteView in) {
+  int written = 0;
+  return in.empty() || update(gcm, out, &written, in.data(), static_cast<int>(in.size())) == 1;
+}
+
+}  // namespace
+
+void CipherContextDeleter::operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+
+Status XaesKey::Init(std::span<const uint8_t, SecretKey::kSize> key) {
+  const Ciphers& ciphers = FetchedCiphers();
+  ecb_.reset(EVP_CIPHER_CTX_new());
+  sealing_.gcm.reset(EVP_CIPHER_CTX_new());
+  opening_.gcm.reset(EVP_CIPHER_CTX_new());
+  if (!ecb_ || !sealing_.gcm || !opening_.gcm) return Status::kOutOfMemory;
+  sealing_.has_prefix = opening_.has_prefix = false;
+
+  std::memset(subkey_, 0, sizeof subkey_);
+  int written = 0;
+  if (ciphers.ecb == nullptr || ciphers.gcm == nullptr ||
+      EVP_EncryptInit_ex2(ecb_.get(), ciphers.ecb, key.data(), nullptr, nullptr) != 1 ||
+      EVP_CIPHER_CTX_set_padding(ecb_.get(), 0) != 1 ||
+      EVP_EncryptUpdate(ecb_.get(), subkey_, &written, subkey_, kBlockSize) != 1 || written != kBlockSize ||
+      EVP_EncryptInit_ex2(sealing_.gcm.get(), ciphers.gcm, nullptr, nullptr, nullptr) != 1 ||
+      EVP_DecryptInit_ex2(opening_.gcm.get(), ciphers.gcm, nullptr, nullptr, nullptr) != 1) {
+    return Status::kCryptoFailed;
+  }
+  Double(subkey_);
+  return Status::kOk;
+}
+
+// NIST SP 800-108 in counter mode over CMAC, written out: both messages are one block, so each CMAC is one
+// AES call. OpenSSL 3.0's KBKDF cannot do it: it ignores the counter length that XAES needs, and gives a
+// wrong key.
+Status XaesKey::DeriveMessageKey(std::span<const uint8_t, kNoncePrefixSize> prefix, SecretKey* message_key) {
+  uint8_t blocks[2 * kBlockSize];
+  for (uint8_t counter = 1; counter <= 2; ++counter) {
+    uint8_t* block = blocks + (counter - 1) * kBlockSize;
+    const uint8_t label[] = {0x00, counter, 'X', 0x00};
+    std::memcpy(block, label, sizeof label);
+    std::memcpy(block + sizeof label, prefix.data(), prefix.size());
+    for (size_t i = 0; i < kBlockSize; ++i) block[i] ^= subkey_[i];
+  }
+  int written = 0;
+  bool done =
+      EVP_EncryptUpdate(ecb_.get(), message_key->Expose().data(), &written, blocks, sizeof blocks) == 1 &&
+      written == sizeof blocks;
+  Wipe(blocks);
+  return done ? Status::kOk : Status::kCryptoFailed;
+}
+
+Status XaesKey::UseNonce(Direction* direction, bool encrypt, std::span<const uint8_t, kNonceSize> nonce) {
+  auto init = encrypt ? EVP_EncryptInit_ex2 : EVP_DecryptInit_ex2;
+  const uint8_t* iv = nonce.data() + kNoncePrefixSize;
+  if (direction->has_prefix && std::memcmp(direction->prefix, nonce.data(), kNoncePrefixSize) == 0) {
+    return init(direction->gcm.get(), nullptr, nullptr, iv, nullptr) == 1 ? Status::kOk
+                                                                          : Status::kCryptoFailed;
+  }
+  direction->has_prefix = false;
+  SecretKey message_key;
+  Status status = DeriveMessageKey(nonce.first<kNoncePrefixSize>(), &message_key);
+  if (status != Status::kOk) return status;
+  if (init(direction->gcm.get(), nullptr, message_key.Expose().data(), iv, nullptr) != 1) {
+    return Status::kCryptoFailed;
+  }
+  std::memcpy(direction->prefix, nonce.data(), kNoncePrefixSize);
+  direction->has_prefix = true;
+  return Status::kOk;
+}
+
+Status XaesKey::Seal(std::span<const uint8_t, kNonceSize> nonce, ByteView header, ByteView context,
+                     ByteView plaintext, ByteSpan sealed) {
+  if (plaintext.size() > INT_MAX || context.size() > INT_MAX) return Status::kTooLong;
+  if (sealed.size() != plaintext.size() + kTagSize) return Status::kBufferTooSmall;
+  Status status = UseNonce(&sealing_, true, nonce);
+  if (status != Status::kOk) return status;
+
+  EVP_CIPHER_CTX* gcm = sealing_.gcm.get();
+  uint8_t* tag = sealed.data() + plaintext.size();
+  int written = 0;
+  if (Update(EVP_EncryptUpdate, gcm, nullptr, header) && Update(EVP_EncryptUpdate, gcm, nullptr, context) &&
+      Update(EVP_EncryptUpdate, gcm, sealed.data(), plaintext) &&
+      EVP_EncryptFinal_ex(gcm, tag, &written) == 1 &&
+      EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_GET_TAG, kTagSize, tag) == 1) {
+    return Status::kOk;
+  }
+  Wipe(sealed);
+  sealing_.has_prefix = false;
+  return Status::kCryptoFailed;
+}
+
+Status XaesKey::Open(std::span<const uint8_t, kNonceSize> nonce, ByteView header, ByteView context,
+                     ByteView sealed, ByteSpan plaintext) {
+  if (sealed.size() < kTagSize) return Status::kAuthenticationFailed;
+  if (sealed.size() > INT_MAX || context.size() > INT_MAX) return Status::kTooLong;
+  if (plaintext.size() != sealed.size() - kTagSize) return Status::kBufferTooSmall;
+  Status status = UseNonce(&opening_, false, nonce);
+  if (status != Status::kOk) return status;
+
+  EVP_CIPHER_CTX* gcm = opening_.gcm.get();
+  uint8_t tag[kTagSize];
+  std::memcpy(tag, sealed.data() + plaintext.size(), kTagSize);
+  uint8_t nothing[kBlockSize];
+  int written = 0;
+  if (Update(EVP_DecryptUpdate, gcm, nullptr, header) && Update(EVP_DecryptUpdate, gcm, nullptr, context) &&
+      Update(EVP_DecryptUpdate, gcm, plaintext.data(), sealed.first(plaintext.size())) &&
+      EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_SET_TAG, kTagSize, tag) == 1 &&
+      EVP_DecryptFinal_ex(gcm, nothing, &written) == 1) {
+    return Status::kOk;
+  }
+  Wipe(plaintext);
+  return Status::kAuthenticationFailed;
+}
+
+}  // namespace pii

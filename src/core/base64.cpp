@@ -1,0 +1,84 @@
+#include "base64.h"
+
+#include <openssl/evp.h>
+
+#include <climits>
+#include <cstring>
+
+#include "secret.h"
+
+namespace pii {
+namespace {
+
+constexpr std::string_view kStandardDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kUrlDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+}  // namespace
+
+size_t Base64Size(Base64 alphabet, size_t size) {
+  return alphabet == Base64::kStandard ? (size + 2) / 3 * 4
+                                       : size / 3 * 4 + (size % 3 == 0 ? 0 : size % 3 + 1);
+}
+
+void EncodeBase64(Base64 alphabet, ByteView bytes, std::span<char> text) {
+  // EVP_EncodeBlock counts in int; groups of three bytes are independent, so long input goes in parts.
+  constexpr size_t kPart = size_t{3} << 24;
+  char* out = text.data();
+  for (size_t start = 0; start < bytes.size(); start += kPart) {
+    size_t size = std::min(kPart, bytes.size() - start);
+    out += EVP_EncodeBlock(reinterpret_cast<uint8_t*>(out), bytes.data() + start, static_cast<int>(size));
+  }
+  if (alphabet == Base64::kStandard) return;
+  for (char& c : text.first(Base64Size(alphabet, bytes.size()))) {
+    if (c == '+') c = '-';
+    if (c == '/') c = '_';
+  }
+}
+
+bool DecodeBase64(Base64 alphabet, std::string_view text, ByteSpan bytes, size_t* size) {
+  // Not EVP_DecodeBlock: it takes white space, the other padding and stray bits, and each would be a second
+  // text for the same sealed value.
+  struct Table {
+    int8_t digit[256];
+    explicit Table(std::string_view digits) {
+      std::memset(digit, -1, sizeof digit);
+      for (size_t i = 0; i < digits.size(); ++i)
+        digit[static_cast<uint8_t>(digits[i])] = static_cast<int8_t>(i);
+    }
+  };
+  static const Table kStandardTable(kStandardDigits);
+  static const Table kUrlTable(kUrlDigits);
+  const Table& table = alphabet == Base64::kStandard ? kStandardTable : kUrlTable;
+
+  *size = 0;
+  if (alphabet == Base64::kStandard) {
+    if (text.size() % 4 != 0) return false;
+    for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  }
+  if (text.size() % 4 == 1) return false;
+
+  uint32_t bits = 0;
+  int bit_count = 0;
+  int invalid = 0;
+  size_t written = 0;
+  for (char c : text) {
+    int digit = table.digit[static_cast<uint8_t>(c)];
+    invalid |= digit;
+    bits = bits << 6 | (static_cast<uint32_t>(digit) & 63);
+    bit_count += 6;
+    if (bit_count >= 8) {
+      bit_count -= 8;
+      bytes[written++] = static_cast<uint8_t>(bits >> bit_count);
+    }
+  }
+  bool stray_bits = (bits & ((1u << bit_count) - 1)) != 0;
+  if (invalid < 0 || stray_bits) {
+    Wipe(bytes.first(written));
+    return false;
+  }
+  *size = written;
+  return true;
+}
+
+}  // namespace pii

@@ -1,0 +1,197 @@
+#include "protect.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "mask.h"
+#include "normalize.h"
+#include "self_test.h"
+
+namespace pii {
+namespace {
+
+constexpr uint8_t kPaddingMark = 0x80;
+
+uint32_t KeyId(uint16_t class_id, uint16_t version) {
+  return static_cast<uint32_t>(class_id) << 16 | version;
+}
+
+size_t PaddedSize(size_t size, size_t pad_to) { return pad_to == 0 ? size : (size / pad_to + 1) * pad_to; }
+
+/// ISO/IEC 7816-4 padding: 0x80 and as many 0x00 as it takes. Gives the size without it.
+Status RemovePadding(ByteView padded, size_t* size) {
+  size_t end = padded.size();
+  while (end > 0 && padded[end - 1] == 0x00) --end;
+  if (end == 0 || padded[end - 1] != kPaddingMark) return Status::kBadPadding;
+  *size = end - 1;
+  return Status::kOk;
+}
+
+bool IsMaskedValue(const PiiClass& pii_class, std::string_view value) {
+  if (!MayBeMask(value)) return false;
+  SecretString scratch(MaskBound(value.size()), '\0');
+  return IsMask(pii_class, value, scratch);
+}
+
+}  // namespace
+
+Status Protector::Attach(const KeyTable& table, std::string_view domain) {
+  seal_keys_.clear();
+  blind_index_keys_.clear();
+  last_seal_key_ = nullptr;
+  Status status = RunSelfTest();
+  if (status != Status::kOk) return status;
+  const KeyTable::DomainEntry* entry = table.FindDomain(domain);
+  if (entry == nullptr) return Status::kUnknownDomain;
+  domain_ = domain;
+  seal_primary_ = entry->seal_primary;
+  blind_index_primary_ = entry->blind_index_primary;
+  custom_classes_.assign(table.classes, table.classes + table.class_count);
+  return Status::kOk;
+}
+
+Status Protector::Prepare(const KeyTable& table, const KeyRef& ref) {
+  const KeyTable::DomainEntry* domain = table.FindDomain(domain_);
+  if (domain == nullptr) return Status::kUnknownDomain;
+  const KeyTable::Key* key = table.FindKey(*domain, ref.purpose, ref.version);
+  if (key == nullptr) return Status::kUnknownKeyVersion;
+  if (key->status == KeyStatus::kDisabled) return Status::kKeyDisabled;
+  if (key->status == KeyStatus::kDestroyed) return Status::kKeyDestroyed;
+
+  SecretKey derived;
+  Status status = DeriveKey(key->material, ref.purpose, ref.class_id, domain_, &derived);
+  if (status != Status::kOk) return status;
+  if (ref.purpose == Purpose::kBlindIndex) {
+    auto prepared = std::make_unique<BlindIndexKey>();
+    status = prepared->Init(derived.Expose(), ref.version);
+    if (status == Status::kOk) blind_index_keys_[KeyId(ref.class_id, ref.version)] = std::move(prepared);
+    return status;
+  }
+  auto prepared = std::make_unique<SealKey>();
+  status = prepared->xaes.Init(derived.Expose());
+  if (status == Status::kOk) seal_keys_[KeyId(ref.class_id, ref.version)] = std::move(prepared);
+  return status;
+}
+
+const PiiClass* Protector::FindClass(uint16_t id) const {
+  std::span<const PiiClass> builtin = BuiltinClasses();
+  if (id < builtin.size()) return &builtin[id];
+  auto found = std::find_if(custom_classes_.begin(), custom_classes_.end(),
+                            [id](const PiiClass& custom) { return custom.id == id; });
+  return found != custom_classes_.end() ? &*found : nullptr;
+}
+
+const PiiClass* Protector::FindClass(std::string_view name) const {
+  auto has_name = [name](const PiiClass& candidate) { return candidate.name() == name; };
+  std::span<const PiiClass> builtin = BuiltinClasses();
+  auto found = std::find_if(builtin.begin(), builtin.end(), has_name);
+  if (found != builtin.end()) return &*found;
+  auto custom = std::find_if(custom_classes_.begin(), custom_classes_.end(), has_name);
+  return custom != custom_classes_.end() ? &*custom : nullptr;
+}
+
+Status Protector::Missing(const KeyRef& key) {
+  missing_ = key;
+  return Status::kKeyNotPrepared;
+}
+
+Status Protector::FindSealKey(uint16_t class_id, uint16_t version, SealKey** key) {
+  uint32_t id = KeyId(class_id, version);
+  if (last_seal_key_ == nullptr || last_seal_key_id_ != id) {
+    auto found = seal_keys_.find(id);
+    if (found == seal_keys_.end()) return Missing({Purpose::kSeal, class_id, version});
+    last_seal_key_ = found->second.get();
+    last_seal_key_id_ = id;
+  }
+  *key = last_seal_key_;
+  return Status::kOk;
+}
+
+size_t Protector::SealedSize(size_t plaintext_size, const SealOptions& options) {
+  return PaddedSize(plaintext_size, options.pad_to) + SealedValue::kOverhead;
+}
+
+Status Protector::Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, const SealOptions& options) {
+  const PiiClass* pii_class = FindClass(class_id);
+  if (pii_class == nullptr) return Status::kUnknownClass;
+  if (sealed.size() != SealedSize(plaintext.size(), options)) return Status::kBufferTooSmall;
+  if (IsMaskedValue(*pii_class, AsText(plaintext))) return Status::kMaskedValue;
+  SealKey* key;
+  Status status = FindSealKey(class_id, seal_primary_, &key);
+  if (status != Status::kOk) return status;
+
+  auto header = sealed.first<SealedValue::kHeaderSize>();
+  auto nonce = sealed.subspan<SealedValue::kHeaderSize, kNonceSize>();
+  ByteSpan body = sealed.subspan(SealedValue::kPrefixSize);
+  uint8_t format = SealedValue::kXaes256Gcm;
+  if (!options.context.empty()) format |= SealedValue::kContextBound;
+  if (options.pad_to > 0) {
+    format |= SealedValue::kPadded;
+    ByteSpan padded = body.first(body.size() - XaesKey::kTagSize);
+    std::copy(plaintext.begin(), plaintext.end(), padded.begin());
+    std::fill(padded.begin() + static_cast<ptrdiff_t>(plaintext.size()), padded.end(), uint8_t{0});
+    padded[plaintext.size()] = kPaddingMark;
+    plaintext = padded;  // AES-GCM encrypts in place
+  }
+  WriteHeader(format, class_id, seal_primary_, header);
+  status = key->nonces.Next(nonce);
+  if (status == Status::kOk) status = key->xaes.Seal(nonce, header, options.context, plaintext, body);
+  if (status != Status::kOk) Wipe(sealed);
+  return status;
+}
+
+Status Protector::Reveal(const SealedValue& value, ByteView context, ByteSpan plaintext, size_t* size) {
+  *size = 0;
+  if (value.context_bound && context.empty()) return Status::kContextRequired;
+  if (!value.context_bound && !context.empty()) return Status::kContextNotBound;
+  if (plaintext.size() != value.plaintext_bound()) return Status::kBufferTooSmall;
+  if (FindClass(value.class_id) == nullptr) return Status::kUnknownClass;
+  SealKey* key;
+  Status status = FindSealKey(value.class_id, value.key_version, &key);
+  if (status != Status::kOk) return status;
+  status = key->xaes.Open(value.nonce.first<kNonceSize>(), value.header, context, value.body, plaintext);
+  if (status != Status::kOk) return status;
+  *size = plaintext.size();
+  if (!value.padded) return Status::kOk;
+  status = RemovePadding(plaintext, size);
+  if (status != Status::kOk) Wipe(plaintext);
+  return status;
+}
+
+Status Protector::Rewrap(const SealedValue& value, ByteView context, ByteSpan sealed) {
+  if (sealed.size() != SealedValue::kPrefixSize + value.body.size()) return Status::kBufferTooSmall;
+  // Both keys first: between Open and Seal there is plaintext in `sealed`.
+  SealKey* to;
+  Status status = FindSealKey(value.class_id, seal_primary_, &to);
+  if (status != Status::kOk) return status;
+  ByteSpan body = sealed.subspan(SealedValue::kPrefixSize);
+  ByteSpan plaintext = body.first(value.plaintext_bound());
+  size_t size;
+  status = Reveal(value, context, plaintext, &size);
+  if (status != Status::kOk) return status;
+
+  auto header = sealed.first<SealedValue::kHeaderSize>();
+  auto nonce = sealed.subspan<SealedValue::kHeaderSize, kNonceSize>();
+  WriteHeader(value.header[1], value.class_id, seal_primary_, header);
+  status = to->nonces.Next(nonce);
+  if (status == Status::kOk) status = to->xaes.Seal(nonce, header, context, plaintext, body);
+  if (status != Status::kOk) Wipe(sealed);
+  return status;
+}
+
+Status Protector::IndexValue(uint16_t class_id, std::string_view transform, std::string_view plaintext,
+                             std::span<char> scratch, BlindIndexValue* value) {
+  const PiiClass* pii_class = FindClass(class_id);
+  if (pii_class == nullptr) return Status::kUnknownClass;
+  auto found = blind_index_keys_.find(KeyId(class_id, blind_index_primary_));
+  if (found == blind_index_keys_.end()) {
+    return Missing({Purpose::kBlindIndex, class_id, blind_index_primary_});
+  }
+  size_t size = 0;
+  Status status = Normalize(*pii_class, plaintext, scratch, &size);
+  if (status == Status::kOk) status = found->second->Hash(transform, {scratch.data(), size}, value);
+  Wipe({reinterpret_cast<uint8_t*>(scratch.data()), scratch.size()});
+  return status;
+}
+
+}  // namespace pii

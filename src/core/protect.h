@@ -1,0 +1,99 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "blind_index.h"
+#include "key_table.h"
+#include "sealed_value.h"
+#include "status.h"
+
+namespace pii {
+
+/// KeyRef names one derived key of the attached domain.
+struct KeyRef {
+  Purpose purpose;
+  uint16_t class_id;
+  uint16_t version;
+};
+
+/// SealOptions are what the caller may add to a value. Both are recorded in the format byte.
+struct SealOptions {
+  ByteView context;  ///< bound to the value: needed again to reveal it. Empty: none
+  size_t pad_to =
+      0;  ///< the plaintext is padded to a multiple of this many bytes, to hide its length. 0: not at all
+};
+
+/// Protector is the path of a value: text → class → key → sealed value, and back. One process has one; it is
+/// attached to a domain of a key table and keeps the derived keys it has needed, prepared for the next value.
+/// Not thread-safe.
+///
+/// The table is passed only to Attach and Prepare, so that the caller holds it still (a lock, in the server)
+/// for those two and no longer. Every other call that lacks a key returns kKeyNotPrepared and changes
+/// nothing; the caller then calls Prepare with missing() and calls again.
+///
+/// It does not protect: the length of a value (unless padded), equality once indexed, or anything from a
+/// reader of the process's memory.
+class Protector {
+ public:
+  /// Attach runs the self-test, forgets every key and takes over the domain's primary versions and the custom
+  /// classes. Fails with kUnknownDomain, kSelfTestFailed.
+  Status Attach(const KeyTable& table, std::string_view domain);
+
+  /// Prepare derives one key. Fails with kUnknownKeyVersion, kKeyDisabled, kKeyDestroyed, kUnknownDomain.
+  Status Prepare(const KeyTable& table, const KeyRef& key);
+  const KeyRef& missing() const { return missing_; }
+
+  const PiiClass* FindClass(uint16_t id) const;
+  const PiiClass* FindClass(std::string_view name) const;
+  std::span<const PiiClass> custom_classes() const { return custom_classes_; }
+  uint16_t seal_primary() const { return seal_primary_; }
+
+  /// SealedSize returns the size in bytes of the sealed value of `plaintext_size` bytes: 46 more, and the
+  /// padding.
+  static size_t SealedSize(size_t plaintext_size, const SealOptions& options = {});
+
+  /// Seal writes the sealed value of `plaintext` (valid UTF-8, not checked here) under the primary version to
+  /// `sealed`, which has exactly SealedSize bytes and is wiped on failure. A value that is its own mask is
+  /// kMaskedValue.
+  Status Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, const SealOptions& options = {});
+
+  /// Reveal authenticates and decrypts into `plaintext`, which has exactly value.plaintext_bound() bytes and
+  /// is wiped unless the result is kOk. `*size` is the size of the plaintext in bytes.
+  Status Reveal(const SealedValue& value, ByteView context, ByteSpan plaintext, size_t* size);
+
+  /// Rewrap seals the value again under the primary version with a fresh nonce; class, padding and context
+  /// stay. `sealed` has as many bytes as the value was parsed from and may not overlap them; it is wiped on
+  /// failure.
+  Status Rewrap(const SealedValue& value, ByteView context, ByteSpan sealed);
+
+  /// IndexValue computes the blind index value of `plaintext` under the primary index version. `scratch`
+  /// takes the normalised form (NormalizedBound) and is wiped.
+  Status IndexValue(uint16_t class_id, std::string_view transform, std::string_view plaintext,
+                    std::span<char> scratch, BlindIndexValue* value);
+
+ private:
+  struct SealKey {
+    XaesKey xaes;
+    NonceSource nonces;
+  };
+
+  Status FindSealKey(uint16_t class_id, uint16_t version, SealKey** key);
+  Status Missing(const KeyRef& key);
+
+  std::string domain_;
+  uint16_t seal_primary_ = 0;
+  uint16_t blind_index_primary_ = 0;
+  std::vector<PiiClass> custom_classes_;
+  KeyRef missing_{};
+
+  std::unordered_map<uint32_t, std::unique_ptr<SealKey>> seal_keys_;
+  std::unordered_map<uint32_t, std::unique_ptr<BlindIndexKey>> blind_index_keys_;
+  // A column is one class and mostly one version, so the last key is nearly always the next one.
+  SealKey* last_seal_key_ = nullptr;
+  uint32_t last_seal_key_id_ = 0;
+};
+
+}  // namespace pii

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "pii_class.h"
+
+namespace pii {
+
+/// Digits holds the digits of a phone, card or social security number, without separators.
+struct Digits {
+  static constexpr size_t kCapacity = 32;
+
+  std::array<char, kCapacity> text;  ///< ASCII
+  size_t size;
+  bool plus;  ///< a + stood before the first digit
+
+  std::string_view view() const { return {text.data(), size}; }
+};
+
+/// CountDigits writes the decimal digits of `value` to `out` as ASCII and returns how many there are, which
+/// may be more than fit. Digits of every script count (Unicode Nd). Returns -1 when `value` holds anything
+/// but digits and separators: white space, dashes, and . / ( ) _. With `plus`, one + before the first digit
+/// is allowed and reported.
+ptrdiff_t CountDigits(std::string_view value, std::span<char> out, bool* plus);
+
+/// ParsePhone accepts 7 to 15 digits (ITU-T E.164: at most 15), with or without a leading +.
+bool ParsePhone(std::string_view value, Digits* digits);
+/// ParseSsn accepts exactly 9 digits (US Social Security Administration).
+bool ParseSsn(std::string_view value, Digits* digits);
+/// ParsePan accepts 12 to 19 digits (ISO/IEC 7812-1: at most 19). The Luhn digit is not checked: a mistyped
+/// card number is still one to protect.
+bool ParsePan(std::string_view value, Digits* digits);
+
+/// Iban holds an account number of ISO 13616: two letters, two digits, 11 to 30 letters and digits; upper
+/// case.
+struct Iban {
+  std::array<char, 34> text;
+  size_t size;
+
+  std::string_view view() const { return {text.data(), size}; }
+};
+/// ParseIban accepts any case, and spaces and hyphens between characters. The check digits are not verified.
+bool ParseIban(std::string_view value, Iban* iban);
+
+struct Date {
+  int year, month, day;
+};
+/// ParseDate accepts year first only, because 05/06/1980 has two readings: YYYYMMDD, or YYYY, M and D with
+/// one of
+/// - / . between them, spaces around. The day must exist in the Gregorian calendar.
+bool ParseDate(std::string_view value, Date* date);
+
+struct IpAddress {
+  std::array<uint8_t, 16> bytes;
+  bool v6;
+};
+/// ParseIp accepts what inet_pton (RFC 4291 §2.2) accepts, spaces around; no prefix length and no zone.
+bool ParseIp(std::string_view value, IpAddress* address);
+
+/// HasShape tells whether `value` has the whole format `shape` names.
+bool HasShape(Shape shape, std::string_view value);
+
+/// IsValidUtf8 follows RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF.
+bool IsValidUtf8(std::string_view text);
+
+inline bool IsAscii(std::string_view text) {
+  uint8_t all = 0;
+  for (char c : text) all |= static_cast<uint8_t>(c);
+  return all < 0x80;
+}
+
+/// NextCodePoint reads the code point at `*offset` and advances. Ill-formed input gives a negative number.
+int32_t NextCodePoint(std::string_view text, size_t* offset);
+
+/// IsSeparator: white space, dashes, and . / ( ) _, which people put between the digits and letters of a
+/// number.
+bool IsSeparator(int32_t code_point);
+
+}  // namespace pii
