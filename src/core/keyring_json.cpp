@@ -308,6 +308,10 @@ bool ParseKeyring(std::string_view json, Keyring* keyring, std::string* problem)
     // Its text quotes the input, so only the place is passed on.
     *problem = "not valid JSON at byte " + std::to_string(error.byte);
     return false;
+  } catch (const SecretJson::out_of_range&) {
+    // 1e999: a number that no double holds. Its text quotes the input, too.
+    *problem = "not valid JSON: a number is out of range";
+    return false;
   }
   Reader reader(problem);
   if (duplicate) return reader.Refuse("an object has the same member twice");

@@ -290,7 +290,7 @@ size_t MaskKeep(const PiiClass& pii_class, std::string_view value, std::span<cha
 }  // namespace
 
 size_t Mask(const PiiClass& pii_class, std::string_view value, std::span<char> out) {
-  if (!IsValidUtf8(value)) return Write(out, kHidden);
+  if (value.size() > kMaxMaskedSize || !IsValidUtf8(value)) return Write(out, kHidden);
   Digits digits{};
   switch (pii_class.mask) {
     case MaskRule::kHidden:
@@ -323,6 +323,34 @@ size_t Mask(const PiiClass& pii_class, std::string_view value, std::span<char> o
       return MaskKeep(pii_class, value, out);
   }
   return Write(out, kHidden);
+}
+
+const char* MaskExample(MaskRule rule) {
+  switch (rule) {
+    case MaskRule::kHidden:
+      return "****";
+    case MaskRule::kName:
+      return "J*** D***";
+    case MaskRule::kEmail:
+      return "j***@e***.com";
+    case MaskRule::kPhone:
+      return "***-***-0123";
+    case MaskRule::kSsn:
+      return "***-**-6789";
+    case MaskRule::kPan:
+      return "**** **** **** 1111";
+    case MaskRule::kIban:
+      return "DE** **** 3000";
+    case MaskRule::kAccount:
+      return "****6789";
+    case MaskRule::kDate:
+      return "1980-**-**";
+    case MaskRule::kIp:
+      return "203.0.113.*";
+    case MaskRule::kKeep:
+      break;
+  }
+  return nullptr;
 }
 
 size_t Redact(const PiiClass& pii_class, std::span<char> out) {

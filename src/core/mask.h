@@ -8,8 +8,11 @@
 
 namespace pii {
 
+/// A value of more bytes than this is no name, number or address of anybody: it is masked as `****`.
+constexpr size_t kMaxMaskedSize = 1024;
+
 /// MaskBound returns a size in bytes that always suffices for the mask of a value of `size` bytes.
-constexpr size_t MaskBound(size_t size) { return 3 * size + 128; }
+constexpr size_t MaskBound(size_t size) { return 3 * (size < kMaxMaskedSize ? size : kMaxMaskedSize) + 128; }
 
 /// Mask writes the partly hidden form of `value` to `out` (at least MaskBound(value.size()) bytes) and
 /// returns its size in bytes. It is total: ill-formed UTF-8 and everything that does not look like its class
@@ -20,6 +23,9 @@ constexpr size_t MaskBound(size_t size) { return 3 * size + 128; }
 /// PCI DSS 4.0 requirement 3.4.1 allows the last four digits); the others only where at least twice as many
 /// characters stay hidden as are shown.
 size_t Mask(const PiiClass& pii_class, std::string_view value, std::span<char> out);
+
+/// MaskExample shows what a rule leaves of a value, for people; null for kKeep, where the class says it.
+const char* MaskExample(MaskRule rule);
 
 /// RedactedBound is the size in bytes of the largest redacted form.
 constexpr size_t kRedactedBound = PiiClass::kMaxNameSize + 2;

@@ -1,0 +1,43 @@
+// The set-returning functions behind the views pii_keyring and pii_classes.
+
+#include "mask.h"
+#include "pg.h"
+#include "pii_class.h"
+#include "shared_keys.h"
+
+namespace pii {
+namespace {
+
+void EmitClass(ReturnSetInfo* result, const PiiClass& pii_class) {
+  bool is_custom = pii_class.mask == MaskRule::kKeep;
+  std::string_view normalizer = NormalizerName(pii_class.normalizer);
+  Datum values[] = {
+      Int32GetDatum(pii_class.id),
+      CStringGetTextDatum(pii_class.name_text),
+      PointerGetDatum(cstring_to_text_with_len(normalizer.data(), static_cast<int>(normalizer.size()))),
+      is_custom ? Datum(0) : CStringGetTextDatum(MaskExample(pii_class.mask)),
+      Int32GetDatum(pii_class.keep_first),
+      Int32GetDatum(pii_class.keep_last),
+      BoolGetDatum(pii_class.normalizer != Normalizer::kNone),
+      BoolGetDatum(pii_class.id < kFirstCustomClass),
+  };
+  bool nulls[] = {false, false, false, is_custom, !is_custom, !is_custom, false, false};
+  tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+}  // namespace
+}  // namespace pii
+
+PII_FUNCTION(pii_keyring_rows) {
+  InitMaterializedSRF(fcinfo, 0);
+  pii::EmitKeyring(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo));
+  return Datum(0);
+}
+
+PII_FUNCTION(pii_class_rows) {
+  InitMaterializedSRF(fcinfo, 0);
+  auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+  for (const pii::PiiClass& builtin : pii::BuiltinClasses()) pii::EmitClass(result, builtin);
+  for (const pii::PiiClass& custom : pii::CustomClasses()) pii::EmitClass(result, custom);
+  return Datum(0);
+}

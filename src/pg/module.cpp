@@ -1,0 +1,18 @@
+// Where PostgreSQL meets the library.
+
+#include "pg.h"
+#include "settings.h"
+#include "shared_keys.h"
+
+extern "C" {
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void _PG_init(void) {
+  pii::DefineSettings();
+  // Loaded later than that, the library can be asked for its types but has no keys: every use of a value is
+  // an error.
+  if (process_shared_preload_libraries_in_progress) pii::InstallSharedKeys();
+}
+}

@@ -1,0 +1,67 @@
+#pragma once
+
+// The only include of PostgreSQL headers, and the only place that knows PostgreSQL versions.
+
+// The library is built with hidden symbols, so that it cannot clash with another extension's C++. PostgreSQL
+// 15 leaves PGDLLEXPORT empty on Unix.
+#ifndef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
+// clang-format off: postgres.h comes first.
+extern "C" {
+#include "access/htup_details.h"
+#include "access/tupdesc.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/vacuum.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "port/atomics.h"
+#include "postgres.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+}
+// clang-format on
+
+#if PG_VERSION_NUM < 150000
+#error "pii needs PostgreSQL 15 or later"
+#endif
+#ifdef EXEC_BACKEND
+#error "pii shares keys by fork(), which this build of PostgreSQL does not use"
+#endif
+
+/// PII_FUNCTION(name) begins the definition of a function that SQL calls by the same name.
+#define PII_FUNCTION(name)                  \
+  extern "C" {                              \
+  PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+  PG_FUNCTION_INFO_V1(name);                \
+  }                                         \
+  Datum name(PG_FUNCTION_ARGS)
+
+namespace pii {
+
+/// The statistics target of a column: PostgreSQL 17 moved it out of pg_attribute.
+inline int StatisticsTarget(const VacAttrStats* stats) {
+#if PG_VERSION_NUM >= 170000
+  return stats->attstattarget;
+#else
+  return stats->attr->attstattarget;
+#endif
+}
+
+}  // namespace pii

@@ -1,0 +1,83 @@
+#include "type_modifier.h"
+
+#include "pg.h"
+#include "pii_class.h"
+#include "shared_keys.h"
+
+namespace pii {
+namespace {
+
+/// The names of all classes, for a hint.
+const char* ClassNames() {
+  StringInfoData names;
+  initStringInfo(&names);
+  for (const PiiClass& builtin : BuiltinClasses()) {
+    appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", builtin.name_text);
+  }
+  for (const PiiClass& custom : CustomClasses()) appendStringInfo(&names, ", %s", custom.name_text);
+  return names.data;
+}
+
+/// A class by number, as type output writes one that the keyring does not declare (yet).
+bool ParseClassId(const char* text, uint16_t* id) {
+  uint32_t number = 0;
+  if (*text == '\0' || strlen(text) > 5) return false;
+  for (; *text != '\0'; ++text) {
+    if (*text < '0' || *text > '9') return false;
+    number = number * 10 + static_cast<uint32_t>(*text - '0');
+  }
+  *id = static_cast<uint16_t>(number);
+  return number <= UINT16_MAX && (number >= kFirstCustomClass || number < BuiltinClasses().size());
+}
+
+}  // namespace
+
+uint16_t CheckTypeModifier(int32_t type_modifier) {
+  if (type_modifier < 0 || type_modifier > UINT16_MAX) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid type modifier"),
+                    errdetail("The type modifier of pii_text is the id of a class, from 0 to 65535.")));
+  }
+  return static_cast<uint16_t>(type_modifier);
+}
+
+uint16_t RequireClassByName(const char* name) {
+  const PiiClass* pii_class = FindClass(name);
+  if (pii_class == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("class \"%s\" does not exist", name),
+                    errhint("The classes are: %s.", ClassNames())));
+  }
+  return pii_class->id;
+}
+
+uint16_t ArgumentClass(FunctionCallInfo fcinfo, int argument) {
+  Node* call = fcinfo->flinfo != nullptr ? fcinfo->flinfo->fn_expr : nullptr;
+  if (call == nullptr || !IsA(call, FuncExpr)) return kTextClass;
+  List* arguments = reinterpret_cast<FuncExpr*>(call)->args;
+  if (argument >= list_length(arguments)) return kTextClass;
+  int32 type_modifier = exprTypmod(static_cast<Node*>(list_nth(arguments, argument)));
+  return type_modifier < 0 ? kTextClass : CheckTypeModifier(type_modifier);
+}
+
+}  // namespace pii
+
+PII_FUNCTION(pii_text_typmod_in) {
+  int count;
+  Datum* elements;
+  deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), CSTRINGOID, -2, false, TYPALIGN_CHAR, &elements, nullptr,
+                    &count);
+  if (count != 1) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("pii_text takes one class"),
+                    errhint("Write, for example, pii_text(ssn).")));
+  }
+  const char* name = DatumGetCString(elements[0]);
+  uint16_t id;
+  if (!pii::ParseClassId(name, &id)) id = pii::RequireClassByName(name);
+  PG_RETURN_INT32(id);
+}
+
+PII_FUNCTION(pii_text_typmod_out) {
+  uint16_t id = pii::CheckTypeModifier(PG_GETARG_INT32(0));
+  const pii::PiiClass* pii_class = pii::FindClass(id);
+  if (pii_class == nullptr) PG_RETURN_CSTRING(psprintf("(%u)", id));
+  PG_RETURN_CSTRING(psprintf("(%s)", quote_identifier(pii_class->name_text)));
+}

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+
+struct FunctionCallInfoBaseData;
+
+namespace pii {
+
+/// The class is the type modifier; -1 is `pii_text` without one.
+constexpr int32_t kNoClass = -1;
+
+/// CheckTypeModifier turns a type modifier that SQL passed by hand into a class id. Raises 22023 when it is
+/// none.
+uint16_t CheckTypeModifier(int32_t type_modifier);
+
+/// RequireClassByName returns the id of the class `name`. An unknown one raises 22023 with a hint that lists
+/// all.
+uint16_t RequireClassByName(const char* name);
+
+/// ArgumentClass returns the class that the expression of an argument declares (exprTypmod), for legacy
+/// plaintext, which carries none; class text when it declares none.
+uint16_t ArgumentClass(FunctionCallInfoBaseData* fcinfo, int argument);
+
+}  // namespace pii

@@ -1,0 +1,258 @@
+#include "values.h"
+
+#include "encoding.h"
+#include "mask.h"
+#include "pg.h"
+#include "report.h"
+#include "sealed_text.h"
+#include "shape.h"
+#include "shared_keys.h"
+
+namespace pii {
+namespace {
+
+uint8_t* Bytes(void* memory) { return static_cast<uint8_t*>(memory); }
+
+/// A new datum with room for `size` bytes.
+varlena* NewDatum(size_t size) {
+  if (size > MaxAllocSize - VARHDRSZ) ReportTooLong();
+  auto* datum = static_cast<varlena*>(palloc(VARHDRSZ + size));
+  SET_VARSIZE(datum, VARHDRSZ + size);
+  return datum;
+}
+
+char* NewText(size_t head, size_t size) {
+  if (size > MaxAllocSize - head - 1) ReportTooLong();
+  return static_cast<char*>(palloc(head + size + 1));
+}
+
+void WipeAndFree(char* buffer, size_t size) {
+  Wipe({Bytes(buffer), size});
+  pfree(buffer);
+}
+
+/// Parses a stored value that is known to begin with the mark.
+SealedValue ParseStored(ByteView stored) {
+  SealedValue value;
+  Status status = ParseSealedValue(stored, &value);
+  if (status != Status::kOk) ReportStatus(status, Origin::kStored, 0, 0);
+  return value;
+}
+
+/// Reveals to UTF-8, in a palloc'ed buffer behind `head` bytes. Nothing is left behind on failure.
+Status RevealUtf8(const SealedValue& value, size_t head, char** buffer, size_t* size) {
+  size_t bound = value.plaintext_bound();
+  *buffer = NewText(head, bound);
+  ByteSpan plaintext(Bytes(*buffer) + head, bound);
+  Status status =
+      CallProtector([&](Protector& protector) { return protector.Reveal(value, {}, plaintext, size); });
+  if (status != Status::kOk) {
+    pfree(*buffer);
+    return status;
+  }
+  (*buffer)[head + *size] = '\0';
+  return Status::kOk;
+}
+
+/// Seals UTF-8 text into a new datum; gives the status instead of raising it, so that a caller can wipe
+/// `text` first.
+Status SealUtf8(ByteView text, uint16_t class_id, varlena** datum) {
+  *datum = NewDatum(Protector::SealedSize(text.size()));
+  ByteSpan sealed(Bytes(VARDATA(*datum)), VARSIZE(*datum) - VARHDRSZ);
+  return CallProtector([&](Protector& protector) { return protector.Seal(class_id, text, sealed); });
+}
+
+/// Seals text of the server's encoding, which is no sealed text.
+varlena* SealServerText(ByteView text, uint16_t class_id) {
+  ByteView utf8 = ToUtf8(text);
+  varlena* datum;
+  Status status = SealUtf8(utf8, class_id, &datum);
+  if (utf8.data() != text.data())
+    WipeAndFree(reinterpret_cast<char*>(const_cast<uint8_t*>(utf8.data())), utf8.size());
+  if (status != Status::kOk) ReportSealFailure(status, class_id);
+  return datum;
+}
+
+/// Text of a value some other program may have sealed: PostgreSQL's text holds neither a zero byte nor broken
+/// UTF-8.
+Status CheckText(ByteView utf8) {
+  std::string_view text = AsText(utf8);
+  return IsValidUtf8(text) && text.find('\0') == std::string_view::npos ? Status::kOk : Status::kInvalidUtf8;
+}
+
+/// Reads sealed text into a datum and authenticates it. A class of -1: whatever it is sealed as.
+varlena* ReadSealedText(ByteView text, int class_id) {
+  varlena* datum = NewDatum(SealedBytesBound(text.size()));
+  size_t size = 0;
+  Status status =
+      ParseSealedText(AsText(text), {Bytes(VARDATA(datum)), SealedBytesBound(text.size())}, &size);
+  if (status != Status::kOk) ReportStatus(status, Origin::kSealedText, 0, 0);
+  SET_VARSIZE(datum, VARHDRSZ + size);
+
+  SealedValue value = ParseStored(StoredBytes(datum));
+  char* plaintext;
+  size_t plaintext_size;
+  status = RevealUtf8(value, 0, &plaintext, &plaintext_size);
+  if (status != Status::kOk) ReportStatus(status, Origin::kSealedText, value.class_id, value.key_version);
+  ByteView utf8(Bytes(plaintext), plaintext_size);
+  status = CheckText(utf8);
+  bool same_class = class_id < 0 || class_id == value.class_id;
+  if (status == Status::kOk && !same_class) status = SealUtf8(utf8, static_cast<uint16_t>(class_id), &datum);
+  WipeAndFree(plaintext, plaintext_size);
+  if (status != Status::kOk)
+    ReportSealFailure(status, static_cast<uint16_t>(same_class ? value.class_id : class_id));
+  return datum;
+}
+
+Rendered CopyLegacy(const varlena* datum, size_t head) {
+  ByteView text = StoredBytes(datum);
+  Rendered rendered{NewText(head, text.size()), text.size()};
+  memcpy(rendered.buffer + head, text.data(), text.size());
+  rendered.buffer[head + text.size()] = '\0';
+  return rendered;
+}
+
+Rendered ToServerText(char* buffer, size_t head, size_t size) {
+  Rendered rendered{nullptr, size};
+  rendered.buffer = FromUtf8(buffer, head, &rendered.size);
+  return rendered;
+}
+
+/// The declared class, or an error: a value of a class nobody knows has no mask and no name.
+const PiiClass& RequireClass(uint16_t class_id) {
+  const PiiClass* pii_class = FindClass(class_id);
+  if (pii_class == nullptr) ReportSealFailure(Status::kUnknownClass, class_id);
+  return *pii_class;
+}
+
+}  // namespace
+
+ByteView StoredBytes(const varlena* datum) {
+  return {reinterpret_cast<const uint8_t*>(VARDATA_ANY(datum)), VARSIZE_ANY_EXHDR(datum)};
+}
+
+varlena* SealText(ByteView text, uint16_t class_id) {
+  if (LooksLikeSealedText(AsText(text))) return ReadSealedText(text, class_id);
+  return SealServerText(text, class_id);
+}
+
+varlena* SealTextKeepingClass(ByteView text) {
+  if (LooksLikeSealedText(AsText(text))) return ReadSealedText(text, -1);
+  return SealServerText(text, kTextClass);
+}
+
+varlena* ChangeClass(varlena* datum, uint16_t class_id) {
+  ByteView stored = StoredBytes(datum);
+  if (!IsSealed(stored)) return SealText(stored, class_id);
+  SealedValue value = ParseStored(stored);
+  if (value.class_id == class_id) return datum;
+  char* plaintext;
+  size_t size;
+  Status status = RevealUtf8(value, 0, &plaintext, &size);
+  if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+  varlena* changed;
+  status = SealUtf8({Bytes(plaintext), size}, class_id, &changed);
+  WipeAndFree(plaintext, size);
+  if (status != Status::kOk) ReportSealFailure(status, class_id);
+  return changed;
+}
+
+varlena* Rewrap(varlena* datum, uint16_t legacy_class) {
+  ByteView stored = StoredBytes(datum);
+  if (!IsSealed(stored)) return SealText(stored, legacy_class);
+  SealedValue value = ParseStored(stored);
+  varlena* rewrapped = NewDatum(stored.size());
+  ByteSpan sealed(Bytes(VARDATA(rewrapped)), stored.size());
+  Status status = CallProtector([&](Protector& protector) { return protector.Rewrap(value, {}, sealed); });
+  if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+  return rewrapped;
+}
+
+Rendered RenderPlain(const varlena* datum, size_t head) {
+  ByteView stored = StoredBytes(datum);
+  if (!IsSealed(stored)) return CopyLegacy(datum, head);
+  SealedValue value = ParseStored(stored);
+  char* buffer;
+  size_t size;
+  Status status = RevealUtf8(value, head, &buffer, &size);
+  if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+  return ToServerText(buffer, head, size);
+}
+
+bool TryRenderPlain(const varlena* datum, size_t head, Rendered* rendered) {
+  ByteView stored = StoredBytes(datum);
+  if (!IsSealed(stored)) {
+    *rendered = CopyLegacy(datum, head);
+    return true;
+  }
+  SealedValue value;
+  char* buffer;
+  size_t size;
+  if (ParseSealedValue(stored, &value) != Status::kOk) return false;
+  Status status = RevealUtf8(value, head, &buffer, &size);
+  switch (status) {
+    case Status::kOk:
+      *rendered = ToServerText(buffer, head, size);
+      return true;
+    case Status::kAuthenticationFailed:
+    case Status::kBadPadding:
+    case Status::kContextRequired:
+    case Status::kUnknownClass:
+    case Status::kUnknownKeyVersion:
+    case Status::kKeyDisabled:
+    case Status::kKeyDestroyed:
+      return false;
+    default:  // not about this value
+      ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+  }
+}
+
+Rendered RenderMasked(const varlena* datum, size_t head, uint16_t legacy_class) {
+  const PiiClass& pii_class = RequireClass(ClassOf(datum, legacy_class));
+  ByteView stored = StoredBytes(datum);
+  char* plaintext;
+  size_t plaintext_size;
+  if (IsSealed(stored)) {
+    SealedValue value = ParseStored(stored);
+    Status status = RevealUtf8(value, 0, &plaintext, &plaintext_size);
+    if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+  } else {
+    ByteView utf8 = ToUtf8(stored);
+    plaintext_size = utf8.size();
+    plaintext = NewText(0, plaintext_size);
+    memcpy(plaintext, utf8.data(), plaintext_size);
+    if (utf8.data() != stored.data()) Wipe({const_cast<uint8_t*>(utf8.data()), utf8.size()});
+  }
+  size_t bound = MaskBound(plaintext_size);
+  char* buffer = NewText(head, bound);
+  size_t size = Mask(pii_class, {plaintext, plaintext_size}, {buffer + head, bound});
+  buffer[head + size] = '\0';
+  WipeAndFree(plaintext, plaintext_size);
+  return ToServerText(buffer, head, size);
+}
+
+Rendered RenderRedacted(const varlena* datum, size_t head, uint16_t legacy_class) {
+  const PiiClass& pii_class = RequireClass(ClassOf(datum, legacy_class));
+  char* buffer = NewText(head, kRedactedBound);
+  size_t size = Redact(pii_class, {buffer + head, kRedactedBound});
+  buffer[head + size] = '\0';
+  return {buffer, size};
+}
+
+Rendered RenderSealed(varlena* datum, size_t head, uint16_t legacy_class) {
+  if (!IsSealed(StoredBytes(datum))) datum = SealText(StoredBytes(datum), legacy_class);
+  ByteView stored = StoredBytes(datum);
+  ParseStored(stored);
+  size_t bound = SealedTextBound(stored.size());
+  char* buffer = NewText(head, bound);
+  size_t size = WriteSealedText(stored, {buffer + head, bound});
+  buffer[head + size] = '\0';
+  return {buffer, size};
+}
+
+uint16_t ClassOf(const varlena* datum, uint16_t legacy_class) {
+  ByteView stored = StoredBytes(datum);
+  return IsSealed(stored) ? ParseStored(stored).class_id : legacy_class;
+}
+
+}  // namespace pii

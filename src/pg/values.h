@@ -1,0 +1,58 @@
+#pragma once
+
+#include "bytes.h"
+#include "status.h"
+
+struct varlena;
+
+namespace pii {
+
+// What SQL does to one value. Datums come and go detoasted, text in the server's encoding; results are
+// palloc'ed. All of them raise errors (report.h) and wipe their scratch plaintext first.
+
+/// StoredBytes returns the bytes of a detoasted datum.
+ByteView StoredBytes(const varlena* datum);
+
+/// SealText seals text under `class_id`. Text that is sealed text already is authenticated and kept byte for
+/// byte, or sealed anew when its class is another: nothing is ever sealed twice.
+varlena* SealText(ByteView text, uint16_t class_id);
+
+/// SealTextKeepingClass is SealText for a target without class: sealed text keeps its own, plain text gets
+/// class 0.
+varlena* SealTextKeepingClass(ByteView text);
+
+/// ChangeClass gives the value class `class_id`: the datum itself when it has that class, else sealed anew.
+/// Legacy plaintext is sealed.
+varlena* ChangeClass(varlena* datum, uint16_t class_id);
+
+/// Rewrap seals the value again under the primary key version. Legacy plaintext is sealed under
+/// `legacy_class`.
+varlena* Rewrap(varlena* datum, uint16_t legacy_class);
+
+/// A form of a value, in a palloc'ed buffer: `head` bytes that are the caller's, `size` bytes of text in the
+/// server's encoding, a NUL.
+struct Rendered {
+  char* buffer;
+  size_t size;
+};
+
+/// RenderPlain reveals. Legacy plaintext is copied.
+Rendered RenderPlain(const varlena* datum, size_t head);
+
+/// TryRenderPlain is RenderPlain that gives false for a value that cannot be read, whatever is wrong with it.
+/// It still raises an error when no keys are loaded at all.
+bool TryRenderPlain(const varlena* datum, size_t head, Rendered* rendered);
+
+/// RenderMasked masks. Legacy plaintext is masked by the rule of `legacy_class`.
+Rendered RenderMasked(const varlena* datum, size_t head, uint16_t legacy_class);
+
+/// RenderRedacted gives the constant of the class, `[ssn]`, without looking at the value.
+Rendered RenderRedacted(const varlena* datum, size_t head, uint16_t legacy_class);
+
+/// RenderSealed gives sealed text. Legacy plaintext is sealed under `legacy_class` on the way out.
+Rendered RenderSealed(varlena* datum, size_t head, uint16_t legacy_class);
+
+/// ClassOf returns the class id in the header, `legacy_class` for legacy plaintext.
+uint16_t ClassOf(const varlena* datum, uint16_t legacy_class);
+
+}  // namespace pii
