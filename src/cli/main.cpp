@@ -1,6 +1,8 @@
 // pii-keyring: makes and changes keyring files. This file is the command line; commands.h is what it does.
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cctype>
@@ -168,6 +170,13 @@ class CommandLine {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Where standard output was closed, the next file opened would be it. Read only: writing to it still fails.
+  int fd;
+  do {
+    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) close(fd);
+
   // A crash must not leave the keys in a core file.
   const struct rlimit no_core = {0, 0};
   setrlimit(RLIMIT_CORE, &no_core);

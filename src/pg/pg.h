@@ -8,8 +8,11 @@
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #endif
 
-// clang-format off: postgres.h comes first.
+// postgres.h comes first.
+// clang-format off
 extern "C" {
+#include "postgres.h"
+
 #include "access/htup_details.h"
 #include "access/tupdesc.h"
 #include "catalog/namespace.h"
@@ -22,7 +25,6 @@ extern "C" {
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "port/atomics.h"
-#include "postgres.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
