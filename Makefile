@@ -7,16 +7,17 @@ DATA = sql/pii--0.1.0.sql
 PGFILEDESC = "pii - columns of personal data, safe by their type"
 
 core_objects = $(addprefix src/core/, aead.o base64.o blind_index.o key_derivation.o key_source.o key_table.o keyring.o \
-  keyring_json.o mask.o normalize.o pii_class.o protect.o random.o sealed_text.o sealed_value.o self_test.o shape.o)
+  keyring_json.o mask.o normalize.o pii_class.o protect.o random.o sealed_text.o sealed_value.o self_test.o shape.o \
+  wiping_delete.o)
 pg_objects = $(addprefix src/pg/, analyze.o boundary.o catalog_views.o encoding.o functions.o module.o report.o \
-  settings.o shared_keys.o type_io.o type_modifier.o values.o)
+  settings.o shared_keys.o statistics_guard.o type_io.o type_modifier.o values.o)
 cli_objects = $(patsubst %.cpp, %.o, $(wildcard src/cli/*.cpp))
 OBJS = $(core_objects) $(pg_objects)
 
 REGRESS = setup input output types shapes keyring errors legacy
 REGRESS_OPTS = --inputdir=. --outputdir=$(or $(REGRESS_OUTPUT),.) --dbname=pii_regression
 
-SHLIB_LINK = -licuuc -lcrypto -lstdc++
+SHLIB_LINK = -licuuc -lcrypto -lstdc++ -Wl,-Bsymbolic
 EXTRA_CLEAN = pii-keyring $(cli_objects)
 
 PG_CONFIG ?= pg_config

@@ -15,7 +15,11 @@ extern "C" {
 
 #include "access/htup_details.h"
 #include "access/tupdesc.h"
+#include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
@@ -24,6 +28,7 @@ extern "C" {
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "port/atomics.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
@@ -32,7 +37,9 @@ extern "C" {
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -63,6 +70,16 @@ inline int StatisticsTarget(const VacAttrStats* stats) {
   return stats->attstattarget;
 #else
   return stats->attr->attstattarget;
+#endif
+}
+
+/// expression_tree_walker without a context. PostgreSQL 15 declares the walker in the C manner, without
+/// arguments, which to C++ is another type; 16 declares it properly.
+inline bool WalkExpression(Node* node, bool (*walker)(Node*, void*)) {
+#if PG_VERSION_NUM >= 160000
+  return expression_tree_walker(node, walker, nullptr);
+#else
+  return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker)), nullptr);
 #endif
 }
 

@@ -43,7 +43,7 @@ uint16_t CheckTypeModifier(int32_t type_modifier) {
 uint16_t RequireClassByName(const char* name) {
   const PiiClass* pii_class = FindClass(name);
   if (pii_class == nullptr) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("class \"%s\" does not exist", name),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("class does not exist"),
                     errhint("The classes are: %s.", ClassNames())));
   }
   return pii_class->id;

@@ -14,7 +14,7 @@ constexpr int32_t kNoClass = -1;
 uint16_t CheckTypeModifier(int32_t type_modifier);
 
 /// RequireClassByName returns the id of the class `name`. An unknown one raises 22023 with a hint that lists
-/// all.
+/// all. The message does not repeat the name: who swaps the arguments of pii_seal() gives a value here.
 uint16_t RequireClassByName(const char* name);
 
 /// ArgumentClass returns the class that the expression of an argument declares (exprTypmod), for legacy
