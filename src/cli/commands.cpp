@@ -168,7 +168,7 @@ std::string Count(size_t count, const std::string& one, const std::string& many)
 }
 
 constexpr const char* kReload =
-    "reload the keyring on every server that uses it (SELECT pii_reload_keyring(), or restart the server)";
+    "restart every server that uses the keyring";
 
 }  // namespace
 

@@ -36,9 +36,9 @@ constexpr const char* kFlow = R"(A first keyring:
 
 New keys for new values (rotation); old values stay readable:
   pii-keyring add /etc/postgresql/pii.json seal
-  then reload the keyring on every server (SELECT pii_reload_keyring(), or restart)
+  then restart every server that uses the keyring, so that all can read the new version
   pii-keyring promote /etc/postgresql/pii.json seal 2
-  then reload the keyring on every server again
+  then restart every server again
 
 Run it as the user that runs the server, or as root. Key material is never shown.
 Exit status: 0 done, 1 refused or failed, 2 wrong usage.)";
@@ -71,7 +71,7 @@ class CommandLine {
         "Nothing is written with the new version until it is promoted. Every server must know it before\n"
         "that: what one server writes with it, another one must be able to read.\n\n"
         "Example:\n  pii-keyring add /etc/postgresql/pii.json seal\n"
-        "Next: reload the keyring on every server (SELECT pii_reload_keyring(), or restart), then promote.");
+        "Next: restart every server that uses the keyring, then promote.");
     AddPurpose(add);
     AddDomainOption(add);
 
@@ -79,7 +79,7 @@ class CommandLine {
         "promote", "Make a version the one that new values are written with", pii::cli::PromoteVersion,
         "VERSION must be enabled. The old primary stays enabled: values written with it stay readable.\n\n"
         "Example:\n  pii-keyring promote /etc/postgresql/pii.json seal 2\n"
-        "Next: reload the keyring on every server (SELECT pii_reload_keyring(), or restart).");
+        "Next: restart every server that uses the keyring.");
     AddPurpose(promote);
     promote->add_option("VERSION", arguments_.version, "Number of the version, as `list` shows it")
         ->required()

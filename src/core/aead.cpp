@@ -104,7 +104,10 @@ Status XaesKey::Seal(std::span<const uint8_t, kNonceSize> nonce, ByteView header
   if (plaintext.size() > INT_MAX || context.size() > INT_MAX) return Status::kTooLong;
   if (sealed.size() != plaintext.size() + kTagSize) return Status::kBufferTooSmall;
   Status status = UseNonce(&sealing_, true, nonce);
-  if (status != Status::kOk) return status;
+  if (status != Status::kOk) {
+    Wipe(sealed);
+    return status;
+  }
 
   EVP_CIPHER_CTX* gcm = sealing_.gcm.get();
   uint8_t* tag = sealed.data() + plaintext.size();
@@ -126,7 +129,10 @@ Status XaesKey::Open(std::span<const uint8_t, kNonceSize> nonce, ByteView header
   if (sealed.size() > INT_MAX || context.size() > INT_MAX) return Status::kTooLong;
   if (plaintext.size() != sealed.size() - kTagSize) return Status::kBufferTooSmall;
   Status status = UseNonce(&opening_, false, nonce);
-  if (status != Status::kOk) return status;
+  if (status != Status::kOk) {
+    Wipe(plaintext);
+    return status;
+  }
 
   EVP_CIPHER_CTX* gcm = opening_.gcm.get();
   uint8_t tag[kTagSize];

@@ -69,6 +69,7 @@ Status Protector::Prepare(const KeyTable& table, const KeyRef& ref) {
   }
   auto prepared = std::make_unique<SealKey>();
   status = prepared->xaes.Init(derived.Expose());
+  last_seal_key_ = nullptr;  // it may be the one that is replaced
   if (status == Status::kOk) seal_keys_[KeyId(ref.class_id, ref.version)] = std::move(prepared);
   return status;
 }
@@ -154,7 +155,10 @@ Status Protector::Reveal(const SealedValue& value, ByteView context, ByteSpan pl
   *size = plaintext.size();
   if (!value.padded) return Status::kOk;
   status = RemovePadding(plaintext, size);
-  if (status != Status::kOk) Wipe(plaintext);
+  if (status != Status::kOk) {
+    Wipe(plaintext);
+    *size = 0;
+  }
   return status;
 }
 

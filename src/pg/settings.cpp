@@ -38,7 +38,7 @@ void DefineSettings() {
                              PGC_SUSET, 0, nullptr, AssignDomain, nullptr);
   DefineCustomEnumVariable("pii.view", "How values of sealed columns are shown.",
                            "auto shows as much as the role may see; the others show less.", &settings.view,
-                           kViewAuto, kViews, PGC_USERSET, GUC_REPORT, nullptr, nullptr, nullptr);
+                           kViewAuto, kViews, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable(
       "pii.core_dumps", "Lets a server process that holds keys dump core.",
       "Off, such a process is marked as not dumpable: a core file would hold keys and values.",

@@ -118,8 +118,9 @@ Rendered ToServerText(char* buffer, size_t head, size_t size) {
   return rendered;
 }
 
-/// The declared class, or an error: a value of a class nobody knows has no mask and no name.
-const PiiClass& RequireClass(uint16_t class_id) {
+/// The declared class, or an error: a value of a class nobody knows has no mask and no name. A copy, because
+/// attaching to another keyring replaces the classes.
+PiiClass RequireClass(uint16_t class_id) {
   const PiiClass* pii_class = FindClass(class_id);
   if (pii_class == nullptr) ReportSealFailure(Status::kUnknownClass, class_id);
   return *pii_class;
@@ -208,7 +209,7 @@ bool TryRenderPlain(const varlena* datum, size_t head, Rendered* rendered) {
 }
 
 Rendered RenderMasked(const varlena* datum, size_t head, uint16_t legacy_class) {
-  const PiiClass& pii_class = RequireClass(ClassOf(datum, legacy_class));
+  const PiiClass pii_class = RequireClass(ClassOf(datum, legacy_class));
   ByteView stored = StoredBytes(datum);
   char* plaintext;
   size_t plaintext_size;
@@ -232,7 +233,7 @@ Rendered RenderMasked(const varlena* datum, size_t head, uint16_t legacy_class) 
 }
 
 Rendered RenderRedacted(const varlena* datum, size_t head, uint16_t legacy_class) {
-  const PiiClass& pii_class = RequireClass(ClassOf(datum, legacy_class));
+  const PiiClass pii_class = RequireClass(ClassOf(datum, legacy_class));
   char* buffer = NewText(head, kRedactedBound);
   size_t size = Redact(pii_class, {buffer + head, kRedactedBound});
   buffer[head + size] = '\0';

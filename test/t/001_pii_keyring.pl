@@ -135,7 +135,7 @@ note('usage');
 	my @commands = qw(init add promote list verify);
 	my $help = succeeds(['--help'], qr/^Usage: pii-keyring/m, '--help');
 	like($help, qr/^  \Q$_\E +\S/m, "--help: lists $_") foreach @commands;
-	like($help, qr/init.*pii\.keyring_file.*restart.*add.*reload.*promote.*reload/s, '--help: the flow');
+	like($help, qr/init.*pii\.keyring_file.*restart.*add.*restart.*promote.*restart/s, '--help: the flow');
 	foreach my $command (@commands)
 	{
 		my $own = succeeds([ $command, '--help' ], qr/^Usage: pii-keyring \Q$command\E/m, "$command --help");
@@ -259,7 +259,7 @@ note('add, promote, list');
 	my $file = new_keyring();
 	my $out = succeeds([ 'add', $file, 'seal' ],
 		qr/^added version 2 of seal .*version 1 is still the primary$/m, 'add');
-	like($out, qr/^next: reload .*restart.*\nnext: .*pii-keyring promote \Q$file\E seal 2$/m, 'add: what is next');
+	like($out, qr/^next: restart every server .*\nnext: .*pii-keyring promote \Q$file\E seal 2$/m, 'add: what is next');
 	my ($check_value) = $out =~ /check value ([0-9a-f]{16});/;
 	ok(defined $check_value, 'add: check value');
 	my $list = succeeds([ 'list', $file ], qr/^domain +purpose +version +status +primary +created +check value$/m,
@@ -271,7 +271,7 @@ note('add, promote, list');
 	is(scalar(keys %check_values), 3, 'list: check values differ');
 
 	succeeds([ 'promote', $file, 'seal', 2 ],
-		qr/^version 2 of seal .* is now the primary; it was version 1\nnext: reload/m, 'promote');
+		qr/^version 2 of seal .* is now the primary; it was version 1\nnext: restart/m, 'promote');
 	$list = succeeds([ 'list', $file ], qr/^default +seal +1 +enabled +$time/m, 'promote: version 1 stays');
 	like($list, qr/^default +seal +2 +enabled +\*/m, 'promote: version 2 is the primary');
 	like($list, qr/^default +blind_index +1 +enabled +\*/m, 'promote: the other purpose is as it was');

@@ -266,8 +266,8 @@ foreach my $name (sort keys %hanging)
 	my $group = slurp_file("$dir/pid");
 	chomp $group;
 	# In a container without an init process the killed stay as zombies.
-	my $alive = `ps -o stat= -g $group -s $group` . `ps -eo pgid=,stat= | awk '\$1 == $group && \$2 !~ /^Z/'`;
-	is(join('', grep { !/^Z/ } split /^/, $alive), '', "$name: nothing of it is left");
+	my @left = grep { /^\s*$group\s+[^Z]/ } `ps -eo pgid=,stat=,args=`;
+	is(join('', @left), '', "$name: nothing of it is left");
 }
 
 is_unlocked('the good file at last', keyring_file => $keyring);

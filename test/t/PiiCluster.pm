@@ -80,7 +80,7 @@ sub configure
 	foreach my $setting (sort keys %settings)
 	{
 		$self->adjust_conf('postgresql.conf', $setting, undef);
-		(my $value = $settings{$setting} // '') =~ s/'/''/g;
+		(my $value = $settings{$setting} // '') =~ s/([\\'])/$1$1/g;
 		$self->append_conf('postgresql.conf', "$setting = '$value'") if $value ne '';
 	}
 	return;
