@@ -15,7 +15,7 @@ cli_objects = $(patsubst %.cpp, %.o, $(wildcard src/cli/*.cpp))
 OBJS = $(core_objects) $(pg_objects)
 
 REGRESS = setup input output types shapes keyring errors legacy
-REGRESS_OPTS = --inputdir=. --outputdir=$(or $(REGRESS_OUTPUT),.) --dbname=pii_regression
+REGRESS_OPTS = --inputdir=. --outputdir=$(or $(REGRESS_OUTPUT),.)
 
 SHLIB_LINK = -licuuc -lcrypto -lstdc++ -Wl,-Bsymbolic
 EXTRA_CLEAN = pii-keyring $(cli_objects)
@@ -25,6 +25,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 # Bitcode for inlining into queries would be made with clang and other flags; the functions are too big to inline.
 override with_llvm := no
 include $(PGXS)
+CONTRIB_TESTDB = pii_regression
 
 # Two rules instead of PGXS's one: the core is compiled without PostgreSQL's include path, so that it cannot use it. GNU
 # dialect: PostgreSQL's headers use typeof. Hidden symbols: a server process loads other C++ libraries too.

@@ -104,8 +104,20 @@ varlena* ReadSealedText(ByteView text, int class_id) {
   return datum;
 }
 
+/// Legacy plaintext comes from a text column, so it is text of the server's encoding. Anything else is a sealed
+/// value whose mark was damaged: ciphertext, which must not pass for a value.
+bool IsLegacyText(ByteView stored) {
+  return pg_verify_mbstr(GetDatabaseEncoding(), reinterpret_cast<const char*>(stored.data()),
+                         static_cast<int>(stored.size()), true);
+}
+
+ByteView RequireLegacyText(ByteView stored) {
+  if (!IsLegacyText(stored)) ReportStatus(Status::kNotSealed, Origin::kStored, 0, 0);
+  return stored;
+}
+
 Rendered CopyLegacy(const varlena* datum, size_t head) {
-  ByteView text = StoredBytes(datum);
+  ByteView text = RequireLegacyText(StoredBytes(datum));
   Rendered rendered{NewText(head, text.size()), text.size()};
   memcpy(rendered.buffer + head, text.data(), text.size());
   rendered.buffer[head + text.size()] = '\0';
@@ -144,7 +156,7 @@ varlena* SealTextKeepingClass(ByteView text) {
 
 varlena* ChangeClass(varlena* datum, uint16_t class_id) {
   ByteView stored = StoredBytes(datum);
-  if (!IsSealed(stored)) return SealText(stored, class_id);
+  if (!IsSealed(stored)) return SealText(RequireLegacyText(stored), class_id);
   SealedValue value = ParseStored(stored);
   if (value.class_id == class_id) return datum;
   char* plaintext;
@@ -160,7 +172,7 @@ varlena* ChangeClass(varlena* datum, uint16_t class_id) {
 
 varlena* Rewrap(varlena* datum, uint16_t legacy_class) {
   ByteView stored = StoredBytes(datum);
-  if (!IsSealed(stored)) return SealText(stored, legacy_class);
+  if (!IsSealed(stored)) return SealText(RequireLegacyText(stored), legacy_class);
   SealedValue value = ParseStored(stored);
   varlena* rewrapped = NewDatum(stored.size());
   ByteSpan sealed(Bytes(VARDATA(rewrapped)), stored.size());
@@ -183,6 +195,7 @@ Rendered RenderPlain(const varlena* datum, size_t head) {
 bool TryRenderPlain(const varlena* datum, size_t head, Rendered* rendered) {
   ByteView stored = StoredBytes(datum);
   if (!IsSealed(stored)) {
+    if (!IsLegacyText(stored)) return false;
     *rendered = CopyLegacy(datum, head);
     return true;
   }
@@ -209,6 +222,7 @@ bool TryRenderPlain(const varlena* datum, size_t head, Rendered* rendered) {
 }
 
 Rendered RenderMasked(const varlena* datum, size_t head, uint16_t legacy_class) {
+  if (!IsSealed(StoredBytes(datum)) && !IsLegacyText(StoredBytes(datum))) legacy_class = kTextClass;
   const PiiClass pii_class = RequireClass(ClassOf(datum, legacy_class));
   ByteView stored = StoredBytes(datum);
   char* plaintext;
@@ -218,7 +232,7 @@ Rendered RenderMasked(const varlena* datum, size_t head, uint16_t legacy_class) 
     Status status = RevealUtf8(value, 0, &plaintext, &plaintext_size);
     if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
   } else {
-    ByteView utf8 = ToUtf8(stored);
+    ByteView utf8 = IsLegacyText(stored) ? ToUtf8(stored) : stored;
     plaintext_size = utf8.size();
     plaintext = NewText(0, plaintext_size);
     memcpy(plaintext, utf8.data(), plaintext_size);
@@ -241,7 +255,7 @@ Rendered RenderRedacted(const varlena* datum, size_t head, uint16_t legacy_class
 }
 
 Rendered RenderSealed(varlena* datum, size_t head, uint16_t legacy_class) {
-  if (!IsSealed(StoredBytes(datum))) datum = SealText(StoredBytes(datum), legacy_class);
+  if (!IsSealed(StoredBytes(datum))) datum = SealText(RequireLegacyText(StoredBytes(datum)), legacy_class);
   ByteView stored = StoredBytes(datum);
   ParseStored(stored);
   size_t bound = SealedTextBound(stored.size());

@@ -150,7 +150,7 @@ TEST(XaesKey, RejectsEveryFlippedBitAndWipes) {
     Sealed value = Sealed::Make(3 + size, size);
     XaesKey xaes = MakeKey(value.key);
     Bytes opened;
-    for (Bytes Sealed::* part : {&Sealed::nonce, &Sealed::header, &Sealed::context, &Sealed::sealed}) {
+    for (Bytes Sealed::*part : {&Sealed::nonce, &Sealed::header, &Sealed::context, &Sealed::sealed}) {
       for (size_t bit = 0; bit < (value.*part).size() * 8; ++bit) {
         auto flip = [&] { (value.*part)[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8); };
         flip();

@@ -26,9 +26,14 @@ bool Decode(Base64 alphabet, std::string_view text, Bytes* bytes) {
 }
 
 TEST(Base64, GivesTheExamplesOfRfc4648) {
-  const std::pair<const char*, const char*> kExamples[] = {
-      {"", ""},         {"f", "Zg=="},        {"fo", "Zm8="},       {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
-      {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "+/+/"}};
+  const std::pair<const char*, const char*> kExamples[] = {{"", ""},
+                                                           {"f", "Zg=="},
+                                                           {"fo", "Zm8="},
+                                                           {"foo", "Zm9v"},
+                                                           {"foob", "Zm9vYg=="},
+                                                           {"fooba", "Zm9vYmE="},
+                                                           {"foobar", "Zm9vYmFy"},
+                                                           {"\xfb\xff\xbf", "+/+/"}};
   for (auto [bytes, text] : kExamples) {
     EXPECT_EQ(Encode(Base64::kStandard, AsBytes(bytes)), text);
     std::string url = text;
@@ -65,11 +70,13 @@ TEST(Base64, EncodesMoreThanOnePart) {
 
 TEST(Base64, RefusesASecondTextForTheSameBytes) {
   Bytes bytes;
-  for (const char* text : {"Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm8", "Zm9v====", "Zm9v=", "=", "==", "====", "A===",
-                           "Z g==", " Zg==", "Zg==\n", "Zm9v\n", "Z=g=", "Zm9vZg==Zm9v", "-_-_", "Zm\0v", "Zm9\xc3"}) {
+  for (const char* text : {"Zg",     "Zg=",    "Zg===", "Zh==",         "Zm9=", "Zm8",   "Zm9v====",
+                           "Zm9v=",  "=",      "==",    "====",         "A===", "Z g==", " Zg==",
+                           "Zg==\n", "Zm9v\n", "Z=g=",  "Zm9vZg==Zm9v", "-_-_", "Zm\0v", "Zm9\xc3"}) {
     EXPECT_FALSE(Decode(Base64::kStandard, text, &bytes)) << text;
   }
-  for (const char* text : {"Zg==", "Zg=", "Zm8=", "Zh", "Zm9", "Z", "Zm9vZ", "+/+/", "Zg\n", " Zg", "Zm9\xff"}) {
+  for (const char* text :
+       {"Zg==", "Zg=", "Zm8=", "Zh", "Zm9", "Z", "Zm9vZ", "+/+/", "Zg\n", " Zg", "Zm9\xff"}) {
     EXPECT_FALSE(Decode(Base64::kUrl, text, &bytes)) << text;
   }
 }
@@ -96,7 +103,8 @@ TEST(Base64, AcceptsRandomTextOnlyInTheFormItWrites) {
     if (specimens.OneIn(2)) {
       text = specimens.RandomText(24);
     } else {
-      for (size_t size = specimens.Below(13); size > 0; --size) text += kCharacters[specimens.Below(kCharacters.size())];
+      for (size_t size = specimens.Below(13); size > 0; --size)
+        text += kCharacters[specimens.Below(kCharacters.size())];
     }
     for (Base64 alphabet : {Base64::kStandard, Base64::kUrl}) {
       Bytes bytes;

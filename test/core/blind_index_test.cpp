@@ -104,7 +104,8 @@ TEST(BlindIndexKey, GivesTheAnswersOfWycheproofThatItCanExpress) {
       Bytes message = field("msg");
       Bytes tag = field("tag");
       auto zero = std::find(message.begin(), message.end(), 0);
-      if (key.size() != 32 || zero == message.end() || tag.size() < 14 || vector["result"] != "valid") continue;
+      if (key.size() != 32 || zero == message.end() || tag.size() < 14 || vector["result"] != "valid")
+        continue;
       std::string_view text = AsText(message);
       auto split = static_cast<size_t>(zero - message.begin());
       BlindIndexValue value = HashOnce(key, 1, text.substr(0, split), text.substr(split + 1));

@@ -75,9 +75,35 @@ std::string Specimens::Separated(const std::string& characters, size_t odds) {
 }
 
 std::string Specimens::Name() {
-  const char* const words[] = {"Jane", "Doe", "O'Brien", "Zoë", "Zoe\u0308", "Łukasz", "李", "娜", "van", "der",
-                               "Straße", "İpek", "ΐ", "ﷺ", "ﬁona", "𝒜da", "J", "Al", "***", "D***", "J***",
-                               "Q\u0323\u0307x", "👩‍👩‍👧", "\u200b", "Anna-Lena", "Ⅷ", "ǅ", "ᄀ", "가나다"};
+  const char* const words[] = {"Jane",
+                               "Doe",
+                               "O'Brien",
+                               "Zoë",
+                               "Zoe\u0308",
+                               "Łukasz",
+                               "李",
+                               "娜",
+                               "van",
+                               "der",
+                               "Straße",
+                               "İpek",
+                               "ΐ",
+                               "ﷺ",
+                               "ﬁona",
+                               "𝒜da",
+                               "J",
+                               "Al",
+                               "***",
+                               "D***",
+                               "J***",
+                               "Q\u0323\u0307x",
+                               "👩‍👩‍👧",
+                               "\u200b",
+                               "Anna-Lena",
+                               "Ⅷ",
+                               "ǅ",
+                               "ᄀ",
+                               "가나다"};
   const char* const spaces[] = {" ", " ", " ", "  ", "\u00a0", "\t", "\u3000", "\u2028"};
   std::string name;
   if (OneIn(10)) name += Pick(spaces);
@@ -94,10 +120,12 @@ std::string Specimens::Realistic(MaskRule rule) {
     case MaskRule::kName:
       return Name();
     case MaskRule::kEmail: {
-      const char* const locals[] = {"j", "jane.doe", "JANE+tag", "zoë", "a@b", "\"x y\"", "longer_local_part",
-                                    "j***", "****", "李娜", ".dot."};
-      const char* const hosts[] = {"example.com", "e***.com", "mail.example.co.uk", "münchen.de", "x.y", "localhost",
-                                   "例え.テスト", "a.museum", "big-host-name.org", ".com", "example.c0m", "***.***"};
+      const char* const locals[] = {"j",       "jane.doe",          "JANE+tag", "zoë",  "a@b",
+                                    "\"x y\"", "longer_local_part", "j***",     "****", "李娜",
+                                    ".dot."};
+      const char* const hosts[] = {
+          "example.com", "e***.com", "mail.example.co.uk", "münchen.de", "x.y",         "localhost",
+          "例え.テスト", "a.museum", "big-host-name.org",  ".com",       "example.c0m", "***.***"};
       return std::string(Pick(locals)) + "@" + Pick(hosts);
     }
     case MaskRule::kPhone:
@@ -107,10 +135,12 @@ std::string Specimens::Realistic(MaskRule rule) {
     case MaskRule::kPan:
       return Separated(Digits(11 + Below(10)), 5);
     case MaskRule::kIban: {
-      constexpr std::string_view kCharacters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+      constexpr std::string_view kCharacters =
+          "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
       std::string text = OneIn(2) ? "DE" : "gb";
       for (size_t left = 2; left > 0; --left) text += static_cast<char>('0' + Below(10));
-      for (size_t left = 9 + Below(24); left > 0; --left) text += kCharacters[Below(OneIn(2) ? 10 : kCharacters.size())];
+      for (size_t left = 9 + Below(24); left > 0; --left)
+        text += kCharacters[Below(OneIn(2) ? 10 : kCharacters.size())];
       for (size_t at = 4; OneIn(2) && at < text.size(); at += 5) text.insert(at, 1, OneIn(5) ? '-' : ' ');
       return text;
     }
@@ -168,15 +198,41 @@ std::string Specimens::Hostile(MaskRule rule) {
       return OneIn(2) ? mask : Mutation(mask);
     }
     case 2: {
-      const char* const ends[] = {"*", "**", "****", "[", "]", " ", "\u00a0", "\n", "-", "\u0301", "\u202e", "*-", "* "};
+      const char* const ends[] = {"*",  "**", "****",   "[",      "]",  " ", "\u00a0",
+                                  "\n", "-",  "\u0301", "\u202e", "*-", "* "};
       return OneIn(2) ? Pick(ends) + value : value + Pick(ends);
     }
     case 3: {
-      const char* const texts[] = {"", "*", "****", "***", "*****", " ", "* *", "[", "[]", "[ssn]", "[name]",
-                                   "***-**-6789", "***-***-0123", "**** **** **** 1111", "DE** **** 3000",
-                                   "****6789", "1980-**-**", "203.0.113.*", "2001:db8:1:*", "J*** D***",
-                                   "j***@e***.com", "***-**-", "****-**-6789", "0:0:0:*", "::*", "*.*.*.*",
-                                   "\xff", "\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80"};
+      const char* const texts[] = {"",
+                                   "*",
+                                   "****",
+                                   "***",
+                                   "*****",
+                                   " ",
+                                   "* *",
+                                   "[",
+                                   "[]",
+                                   "[ssn]",
+                                   "[name]",
+                                   "***-**-6789",
+                                   "***-***-0123",
+                                   "**** **** **** 1111",
+                                   "DE** **** 3000",
+                                   "****6789",
+                                   "1980-**-**",
+                                   "203.0.113.*",
+                                   "2001:db8:1:*",
+                                   "J*** D***",
+                                   "j***@e***.com",
+                                   "***-**-",
+                                   "****-**-6789",
+                                   "0:0:0:*",
+                                   "::*",
+                                   "*.*.*.*",
+                                   "\xff",
+                                   "\xc3",
+                                   "\xed\xa0\x80",
+                                   "\xf4\x90\x80\x80"};
       return Pick(texts);
     }
     case 4:
@@ -212,7 +268,8 @@ std::string Utf8(char32_t c) {
 }
 
 size_t CountCodePoints(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 PiiClass BuiltinClass(std::string_view name) {
@@ -223,7 +280,8 @@ PiiClass BuiltinClass(std::string_view name) {
 }
 
 PiiClass KeepClass(uint8_t keep_first, uint8_t keep_last) {
-  PiiClass custom{kFirstCustomClass, Normalizer::kNfc, Shape::kAny, MaskRule::kKeep, keep_first, keep_last, {}};
+  PiiClass custom{kFirstCustomClass, Normalizer::kNfc, Shape::kAny, MaskRule::kKeep,
+                  keep_first,        keep_last,        {}};
   std::snprintf(custom.name_text, sizeof custom.name_text, "keep_%d_%d", keep_first, keep_last);
   return custom;
 }
@@ -231,7 +289,8 @@ PiiClass KeepClass(uint8_t keep_first, uint8_t keep_last) {
 std::vector<PiiClass> AllClasses() {
   std::span<const PiiClass> builtin = BuiltinClasses();
   std::vector<PiiClass> classes(builtin.begin(), builtin.end());
-  for (auto [first, last] : {std::pair<uint8_t, uint8_t>{0, 0}, {0, 3}, {2, 0}, {2, 2}, {1, 1}, {255, 255}, {4, 1}}) {
+  for (auto [first, last] :
+       {std::pair<uint8_t, uint8_t>{0, 0}, {0, 3}, {2, 0}, {2, 2}, {1, 1}, {255, 255}, {4, 1}}) {
     classes.push_back(KeepClass(first, last));
   }
   return classes;

@@ -153,7 +153,7 @@ $node->safe_psql('postgres', q{
 $node->gives('SELECT name FROM both_domains WHERE id = 1', 'Default Person', 'default reads default');
 $node->gives(q{SET pii.domain = 'hr'; SELECT name FROM both_domains WHERE id = 2}, 'HR Person', 'hr reads hr');
 $error = $node->fails('SELECT name FROM both_domains WHERE id = 2', 'XX001',
-	qr/could not authenticate sealed value\nDETAIL:  Class name, key version 2, domain "default"|key version 1 of domain/,
+	qr/could not authenticate sealed value\nDETAIL:  Class name, key version 1, domain "default"/,
 	'default does not read hr');
 unlike($error, qr/HR Person/, 'default does not read hr: no value is shown');
 $node->fails(q{SET pii.domain = 'hr'; SELECT name FROM both_domains WHERE id = 1}, '55000',
@@ -200,7 +200,7 @@ $node->gives(q{INSERT INTO t VALUES ('Staff Member'); SHOW pii.domain; SELECT na
 my $of_staff = $node->safe_psql('staff', 'SELECT pii_sealed(name) FROM t');
 $node->fails("SELECT '$of_staff'::pii_text", 'XX001', qr/could not authenticate/, 'another database does not read it');
 $node->gives(qq{SET pii.domain = 'hr'; SELECT '$of_staff'::pii_text}, 'Staff Member', 'but does with that domain');
-$node->gives(q{RESET pii.domain; RESET ALL; DISCARD ALL; SELECT name FROM t}, 'Staff Member',
+$node->gives(q{RESET ALL; SELECT name FROM t; DISCARD ALL; SELECT name FROM t}, "Staff Member\nStaff Member",
 	'RESET goes back to the domain of the database', user => 'clerk', dbname => 'staff');
 $node->gives('SHOW pii.domain', 'default', 'other databases keep the default');
 

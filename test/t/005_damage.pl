@@ -100,7 +100,7 @@ foreach my $use ("SELECT pii_reveal(ssn) $where", "SELECT pii_sealed(ssn) $where
 	"SET pii.view = 'sealed'; SELECT ssn $where", "UPDATE people SET ssn = pii_rewrap(ssn) WHERE id = $id_of{mark}",
 	"SELECT pii_text(ssn, 2, false) $where")
 {
-	my $error = $node->fails($use, 'XX001', qr/stored value is damaged\nDETAIL:  It is neither sealed nor text/,
+	my $error = $node->fails($use, 'XX001', qr/stored value is damaged\nDETAIL:  It does not begin with the mark/,
 		'mark: ciphertext is not taken for plaintext: ' . $use =~ s/ FROM.*| WHERE.*//r);
 	unlike($error, qr/0x|\\x/, 'mark: the message shows no bytes');
 }
@@ -116,8 +116,8 @@ $node->gives(q{SELECT id, md5(pii_try_reveal(note)) = md5(repeat('long note ' ||
 
 # The table as a whole
 
-$node->fails('SELECT ssn FROM people', 'XX001|0A000|55000' =~ /(XX001)/ ? 'XX001' : '', qr/./,
-	'a statement over all rows meets the damage');
+$node->fails("SELECT pii_reveal(ssn) FROM people WHERE id <> $id_of{mark} ORDER BY kind LIKE 'cipher%' DESC", 'XX001',
+	qr/could not authenticate/, 'a statement over all rows meets the damage');
 my $readable = 1;
 $node->gives('SELECT count(*), count(pii_try_reveal(ssn)) FROM people', "$rows|$readable", 'pii_try_reveal gets through the whole table');
 $node->gives('SELECT count(*), count(pii_reveal(big)) FROM people', "$rows|$rows", 'other columns of damaged rows are readable');
@@ -126,7 +126,6 @@ $node->succeeds('VACUUM FULL people', 'VACUUM FULL of the damaged table');
 $node->gives(q{UPDATE people SET ssn = '912-99-9999' WHERE pii_try_reveal(ssn) IS NULL; SELECT count(*) FROM people
 	WHERE pii_reveal(ssn) = '912-99-9999'}, $rows - $readable, 'damaged values can be found and replaced');
 
-# Damage repaired bit by bit is the same value: what was refused was the damage.
 unlike(slurp_file($node->logfile), qr/912-00-/, 'the log shows no value');
 
 done_testing();

@@ -1,0 +1,319 @@
+#include "normalize.h"
+
+#include <gtest/gtest.h>
+#include <unicode/bytestream.h>
+#include <unicode/normalizer2.h>
+
+#include <vector>
+
+#include "shape.h"
+#include "specimen.h"
+
+namespace pii {
+namespace {
+
+using test::BuiltinClass;
+
+/// The normalised form, or `<status>` for a failure. In a block of the size asked for.
+std::string NormalizedIn(const PiiClass& pii_class, std::string_view value, size_t capacity) {
+  std::vector<char> out(capacity);
+  size_t size = 0;
+  Status status = Normalize(pii_class, value, out, &size);
+  if (status != Status::kOk) return "<" + std::to_string(static_cast<int>(status)) + ">";
+  EXPECT_LE(size, out.size());
+  return {out.data(), size};
+}
+
+std::string Normalized(const PiiClass& pii_class, std::string_view value) {
+  return NormalizedIn(pii_class, value, NormalizedBound(value.size()));
+}
+
+PiiClass CustomClass(Normalizer normalizer) {
+  PiiClass custom = test::KeepClass(0, 3);
+  custom.normalizer = normalizer;
+  return custom;
+}
+
+std::string InForm(const icu::Normalizer2* form, std::string_view value) {
+  UErrorCode error = U_ZERO_ERROR;
+  std::string out;
+  icu::StringByteSink<std::string> sink(&out);
+  form->normalizeUTF8(0, {value.data(), static_cast<int32_t>(value.size())}, sink, nullptr, error);
+  EXPECT_TRUE(U_SUCCESS(error));
+  return out;
+}
+
+std::string Nfc(std::string_view value) {
+  UErrorCode error = U_ZERO_ERROR;
+  return InForm(icu::Normalizer2::getNFCInstance(error), value);
+}
+
+std::string Nfd(std::string_view value) {
+  UErrorCode error = U_ZERO_ERROR;
+  return InForm(icu::Normalizer2::getNFDInstance(error), value);
+}
+
+struct Case {
+  const char* value;
+  const char* normalized;
+};
+
+void ExpectForms(const PiiClass& pii_class, std::initializer_list<Case> cases) {
+  for (const Case& c : cases) {
+    EXPECT_EQ(Normalized(pii_class, c.value), c.normalized) << pii_class.name() << ": " << c.value;
+  }
+}
+
+TEST(Normalize, BringsTextToNfcAndNoFurther) {
+  ExpectForms(BuiltinClass("text"), {{"", ""},
+                                     {"Zoe\u0308", "Zo\u00eb"},
+                                     {"  A  b ", "  A  b "},
+                                     {"ﬁ", "ﬁ"},
+                                     {"\u212b", "\u00c5"},
+                                     {"ＡＢＣ", "ＡＢＣ"},
+                                     {"q\u0307\u0323", "q\u0323\u0307"}});
+}
+
+TEST(Normalize, FoldsAndCollapsesNames) {
+  ExpectForms(BuiltinClass("name"), {{"  Jane \t\n DOE ", "jane doe"},
+                                     {"Zoe\u0308", "zo\u00eb"},
+                                     {"ZO\u00cb", "zo\u00eb"},
+                                     {"Straße", "strasse"},
+                                     {"ﬁona", "fiona"},
+                                     {"Ｊａｎｅ\u3000Ｄｏｅ", "jane doe"},
+                                     {"Jane\u00a0Doe", "jane doe"},
+                                     {"ΣΊΣΥΦΟΣ", "σίσυφοσ"},
+                                     {"σίσυφος", "σίσυφοσ"},
+                                     {"Ja\u00adne", "jane"},
+                                     {"İpek", "i\u0307pek"},
+                                     {"", ""},
+                                     {" \t ", ""},
+                                     {"李  娜", "李 娜"}});
+}
+
+TEST(Normalize, FoldsAndTrimsEmails) {
+  ExpectForms(BuiltinClass("email"), {{" John.Doe@EXAMPLE.com\n", "john.doe@example.com"},
+                                      {"\u00a0Zoë@München.DE\u2003", "zoë@münchen.de"},
+                                      {"\"a  b\"@x.org", "\"a  b\"@x.org"},
+                                      {"not an email", "not an email"},
+                                      {"", ""}});
+}
+
+TEST(Normalize, FoldsAndCollapsesAddresses) {
+  ExpectForms(BuiltinClass("address"), {{"12  Main\tStreet", "12 main street"},
+                                        {"Hauptstraße\u00a05", "hauptstrasse 5"},
+                                        {"A\r\n\r\nB", "a b"}});
+}
+
+TEST(Normalize, KeepsPlusAndDigitsOfPhones) {
+  ExpectForms(BuiltinClass("phone"), {{"+1 (212) 555-0123", "+12125550123"},
+                                      {"＋１ ２１２ ５５５ ０１２３", "+12125550123"},
+                                      {"212.555.0123", "2125550123"},
+                                      {"٢١٢٥٥٥٠١٢٣", "2125550123"},
+                                      {"555-0123 ext 4", "555-0123 ext 4"},
+                                      {"12-3", "12-3"}});
+}
+
+TEST(Normalize, KeepsDigitsOfSsnsAndCards) {
+  ExpectForms(BuiltinClass("ssn"), {{"123-45-6789", "123456789"},
+                                    {"１２３ ４５ ６７８９", "123456789"},
+                                    {"١٢٣-٤٥-٦٧٨٩", "123456789"},
+                                    {"123-45-678", "123-45-678"},
+                                    {"unknown", "unknown"},
+                                    {"Unbekannt ü", "Unbekannt ü"},
+                                    {"u\u0308", "ü"}});
+  ExpectForms(BuiltinClass("pan"), {{"4111 1111-1111.1111", "4111111111111111"}, {"4111 1111", "4111 1111"}});
+}
+
+TEST(Normalize, KeepsLettersAndDigitsUpperCase) {
+  ExpectForms(BuiltinClass("iban"),
+              {{"de89 3704 0044 0532 0130 00", "DE89370400440532013000"}, {"de89 3704", "de89 3704"}});
+  for (const char* name : {"account", "passport", "national_id", "driver_license", "postcode"}) {
+    ExpectForms(BuiltinClass(name), {{"ab-12 34/x", "AB1234X"},
+                                     {"ａｂ１２", "AB12"},
+                                     {"straße 7", "STRASSE7"},
+                                     {"e\u0301 1", "\u00c91"},
+                                     {"é-1", "É1"},
+                                     {"ﬁ9", "FI9"},
+                                     {"٣٤٥", "٣٤٥"},
+                                     {"sw1a 1aa", "SW1A1AA"},
+                                     {"no#1", "no#1"},
+                                     {"- -", "- -"},
+                                     {"", ""},
+                                     {"ıi", "II"}});
+  }
+}
+
+TEST(Normalize, WritesDatesInIso8601) {
+  ExpectForms(BuiltinClass("dob"), {{"1980-05-06", "1980-05-06"},
+                                    {"19800506", "1980-05-06"},
+                                    {" 1980/5/6", "1980-05-06"},
+                                    {"1980.05.6 ", "1980-05-06"},
+                                    {"0007-01-01", "0007-01-01"},
+                                    {"05/06/1980", "05/06/1980"},
+                                    {"1980-02-30", "1980-02-30"}});
+}
+
+// RFC 5952 §1 and §4: every way to write one address gives the recommended one.
+TEST(Normalize, WritesAddressesAsRfc5952) {
+  ExpectForms(BuiltinClass("ip"),
+              {{"2001:0db8:0000:0000:0001:0000:0000:0001", "2001:db8::1:0:0:1"},
+               {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
+               {"2001:db8::1:0:0:1", "2001:db8::1:0:0:1"},
+               {"2001:db8::0:1:0:0:1", "2001:db8::1:0:0:1"},
+               {"2001:0db8::1:0:0:1", "2001:db8::1:0:0:1"},
+               {"2001:db8:0:0:1::1", "2001:db8::1:0:0:1"},
+               {"2001:DB8:0:0:1::1", "2001:db8::1:0:0:1"},
+               {"2001:0db8::0001", "2001:db8::1"},
+               {"2001:db8:0:0:0:0:2:1", "2001:db8::2:1"},
+               {"2001:db8::0:1", "2001:db8::1"},
+               {"2001:db8::1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+               {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},
+               {"2001:db8:0:0:1:0:0:0", "2001:db8:0:0:1::"},
+               {"2001:db8:aaaa:bbbb:cccc:dddd:eeee:AAAA", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:aaaa"},
+               {"0:0:0:0:0:0:0:0", "::"},
+               {"0:0:0:0:0:0:0:1", "::1"},
+               {"1:0:0:0:0:0:0:0", "1::"},
+               {"0:1:0:1:0:1:0:1", "0:1:0:1:0:1:0:1"},
+               {"0:0:1:0:0:0:0:1", "0:0:1::1"},
+               {"0:1:2:3:4:5:6:7", "0:1:2:3:4:5:6:7"},
+               {"1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"},
+               {"::2:3:4:5:6:7:8", "0:2:3:4:5:6:7:8"}});
+}
+
+TEST(Normalize, WritesMappedAddressesInMixedNotation) {
+  ExpectForms(BuiltinClass("ip"), {{"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+                                   {"::FFFF:c000:0201", "::ffff:192.0.2.1"},
+                                   {"0:0:0:0:0:ffff:192.0.2.1", "::ffff:192.0.2.1"},
+                                   {"::192.0.2.1", "::c000:201"},
+                                   {"64:ff9b::192.0.2.1", "64:ff9b::c000:201"},
+                                   {"192.0.2.1", "192.0.2.1"},
+                                   {" 192.0.2.1 ", "192.0.2.1"},
+                                   {"192.0.2.1/32", "192.0.2.1/32"},
+                                   {"fe80::1%eth0", "fe80::1%eth0"}});
+}
+
+TEST(Normalize, NeverMakesSecretsSearchable) {
+  char out[16];
+  size_t size = 1;
+  EXPECT_EQ(Normalize(BuiltinClass("secret"), "abc", out, &size), Status::kNotSearchable);
+  EXPECT_EQ(size, 0u);
+  EXPECT_EQ(Normalize(CustomClass(Normalizer::kNone), "\xff", out, &size), Status::kNotSearchable);
+}
+
+TEST(Normalize, RefusesMalformedUtf8InEveryClass) {
+  for (const PiiClass& pii_class : test::AllClasses()) {
+    if (pii_class.normalizer == Normalizer::kNone) continue;
+    for (const char* value : {"\xff", "abc\xc3", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80"}) {
+      char out[256];
+      size_t size = 0;
+      EXPECT_EQ(Normalize(pii_class, value, out, &size), Status::kInvalidUtf8) << pii_class.name();
+    }
+  }
+}
+
+// The bound of normalize.h, for every code point and every rule.
+TEST(NormalizedBound, SufficesForEveryCodePoint) {
+  const Normalizer kRules[] = {Normalizer::kNfc, Normalizer::kName, Normalizer::kEmail,
+                               Normalizer::kAlphanumeric};
+  for (Normalizer rule : kRules) {
+    PiiClass custom = CustomClass(rule);
+    char out[64];
+    for (char32_t c = 1; c <= 0x10FFFF; ++c) {
+      if (c >= 0xD800 && c <= 0xDFFF) continue;
+      std::string value = test::Utf8(c);
+      size_t size = 0;
+      Status status = Normalize(custom, value, std::span(out).first(NormalizedBound(value.size())), &size);
+      ASSERT_EQ(status, Status::kOk) << static_cast<uint32_t>(c);
+      std::string once(out, size);
+      ASSERT_EQ(Normalized(custom, once), once) << static_cast<uint32_t>(c);
+    }
+  }
+}
+
+class NormalizeProperties : public testing::TestWithParam<PiiClass> {};
+
+std::vector<PiiClass> SearchableClasses() {
+  std::vector<PiiClass> classes;
+  for (const PiiClass& builtin : BuiltinClasses()) {
+    if (builtin.normalizer != Normalizer::kNone) classes.push_back(builtin);
+  }
+  for (Normalizer normalizer : {Normalizer::kName, Normalizer::kPlusDigits, Normalizer::kDigits,
+                                Normalizer::kAlphanumeric, Normalizer::kIsoDate, Normalizer::kIpAddress}) {
+    PiiClass custom = CustomClass(normalizer);
+    std::string name = "custom_" + std::string(NormalizerName(normalizer));
+    std::snprintf(custom.name_text, sizeof custom.name_text, "%s", name.c_str());
+    classes.push_back(custom);
+  }
+  return classes;
+}
+
+TEST_P(NormalizeProperties, HoldForGeneratedValues) {
+  const PiiClass& pii_class = GetParam();
+  test::Specimens specimens(90 + pii_class.id);
+  size_t valid = 0;
+  for (int i = 0; i < 40'000; ++i) {
+    std::string value = specimens.OneIn(2)    ? specimens.Realistic(pii_class.mask)
+                        : specimens.OneIn(10) ? specimens.RandomText(60)
+                                              : specimens.Hostile(pii_class.mask);
+    std::vector<char> out(NormalizedBound(value.size()));
+    size_t size = 0;
+    Status status = Normalize(pii_class, value, out, &size);
+    if (!IsValidUtf8(value)) {
+      ASSERT_EQ(status, Status::kInvalidUtf8);
+      continue;
+    }
+    ++valid;
+    ASSERT_EQ(status, Status::kOk) << value;
+    std::string once(out.data(), size);
+    ASSERT_TRUE(IsValidUtf8(once)) << value;
+    ASSERT_EQ(Normalized(pii_class, once), once) << value;
+    ASSERT_EQ(Normalized(pii_class, Nfc(value)), once) << value;
+    ASSERT_EQ(Normalized(pii_class, Nfd(value)), once) << value;
+    if (!HasShape(pii_class.shape, value)) ASSERT_EQ(once, Nfc(value)) << value;
+  }
+  EXPECT_GT(valid, 20'000u);
+}
+
+TEST_P(NormalizeProperties, TellTheSizeThatIsNeeded) {
+  const PiiClass& pii_class = GetParam();
+  test::Specimens specimens(190 + pii_class.id);
+  for (int i = 0; i < 5'000; ++i) {
+    std::string value = specimens.Realistic(pii_class.mask);
+    std::string expected = Normalized(pii_class, value);
+    size_t needed = 0;
+    Status status = Normalize(pii_class, value, {}, &needed);
+    ASSERT_EQ(status, needed == 0 ? Status::kOk : Status::kBufferTooSmall) << value;
+    ASSERT_GE(needed, expected.size()) << value;
+    ASSERT_LE(needed, NormalizedBound(value.size())) << value;
+    ASSERT_EQ(NormalizedIn(pii_class, value, needed), expected) << value;
+    if (needed == 0) continue;
+    std::vector<char> small(needed - 1);
+    size_t again = 0;
+    ASSERT_EQ(Normalize(pii_class, value, small, &again), Status::kBufferTooSmall) << value;
+    ASSERT_EQ(again, needed) << value;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Classes, NormalizeProperties, testing::ValuesIn(SearchableClasses()),
+                         [](const testing::TestParamInfo<PiiClass>& info) {
+                           return std::string(info.param.name());
+                         });
+
+// Composed, decomposed and in between; the middle one is neither NFC nor NFD.
+TEST(Normalize, IsEqualForEquivalentSpellings) {
+  const char* const kSpellings[][3] = {{"\u1e69", "s\u0323\u0307", "\u1e61\u0323"},
+                                       {"\u01d5", "U\u0308\u0304", "\u00dc\u0304"},
+                                       {"가", "\u1100\u1161", "가"},
+                                       {"각", "\u1100\u1161\u11a8", "가\u11a8"}};
+  for (const char* name : {"text", "name", "email", "address", "account"}) {
+    for (const auto& [composed, decomposed, mixed] : kSpellings) {
+      std::string expected = Normalized(BuiltinClass(name), composed);
+      EXPECT_EQ(Normalized(BuiltinClass(name), decomposed), expected) << name;
+      EXPECT_EQ(Normalized(BuiltinClass(name), mixed), expected) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pii
