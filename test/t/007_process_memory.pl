@@ -33,8 +33,9 @@ sub session
 {
 	my (@queries) = @_;
 	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	my $pid = $session->query_safe('SELECT pg_backend_pid()');
 	$session->query($_) foreach @queries;
-	return ($session, $session->query_safe('SELECT pg_backend_pid()'));
+	return ($session, $pid);
 }
 my @use_keys = (q{INSERT INTO people VALUES (2, 'John Doe')}, 'SELECT pii_reveal(name) FROM people', 'SELECT * FROM pii_keyring',
 	q{SELECT 'pii:v1:AAAA'::pii_text}, q{SET pii.domain = 'no_such'}, q{SELECT pii_seal('x')}, 'RESET pii.domain', 'SELECT name FROM people');

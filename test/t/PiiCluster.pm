@@ -18,7 +18,8 @@ use File::Basename qw(dirname);
 use IPC::Run qw();
 use JSON::PP qw();
 use MIME::Base64 qw(decode_base64 encode_base64);
-use PostgreSQL::Test::Utils;
+# By name: what is imported here would hide methods of the same name.
+use PostgreSQL::Test::Utils qw(slurp_file system_or_bail);
 use Test::More;
 
 our @EXPORT = qw(
