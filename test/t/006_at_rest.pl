@@ -55,7 +55,8 @@ sub grep_strings
 	my $found = '';
 	IPC::Run::run([ 'grep', '-aroFHf', "$scratch/strings", @where ], '>', \$found, '2>', \my $ignored);
 	my %hits = map { $_ => 1 } split /\n/, $found;
-	return sort keys %hits;
+	my @hits = sort keys %hits;
+	return @hits;
 }
 
 # What PostgreSQL itself has on disk ("Portugal (Portuguese)") cannot serve.
@@ -79,7 +80,8 @@ system_or_bail('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('pos
 $node->gives('SELECT count(*) FROM patients', scalar(@lines), 'COPY loaded every row');
 my (undef, $copied) = $node->sql(q{COPY patients TO STDOUT (FORMAT csv, DELIMITER ';')});
 my @copied = split /\r?\n/, $copied;
-is(scalar(grep { $copied[$_] ne $lines[$_] } 0 .. $#lines), 0, 'COPY gives back every row as it was given');
+my @different = grep { $copied[$_] ne $lines[$_] } 0 .. $#lines;
+is(scalar(@different), 0, 'COPY gives back every row as it was given') or diag("$lines[$different[0]]\n$copied[$different[0]]");
 
 $node->safe_psql('postgres', qq{
 	CREATE TYPE person AS (name pii_text(name), note pii_text);

@@ -46,9 +46,10 @@ my @use_keys = (q{INSERT INTO people VALUES (2, 'John Doe')}, 'SELECT pii_reveal
 sub mappings
 {
 	my ($pid) = @_;
-	my $smaps = eval { slurp_file("/proc/$pid/smaps") } // return;
+	my $smaps    = eval { slurp_file("/proc/$pid/smaps") } // '';
 	my @mappings = split /^(?=[0-9a-f]+-[0-9a-f]+ )/m, $smaps;
-	return grep { /^VmFlags:.*\bdd\b/m && /^\S+ rw-s/ } @mappings;
+	@mappings = grep { /^VmFlags:.*\bdd\b/m && /^\S+ rw-s/ } @mappings;
+	return @mappings;
 }
 
 my $postmaster = $node->{_pid};

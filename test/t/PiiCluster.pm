@@ -304,7 +304,8 @@ sub search_files
 			$window = length $window > $overlap ? substr($window, -$overlap) : $window;
 		}
 	}
-	return sort @hits;
+	@hits = sort @hits;
+	return @hits;
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
