@@ -101,13 +101,14 @@ Status XaesKey::UseNonce(Direction* direction, bool encrypt, std::span<const uin
 
 Status XaesKey::Seal(std::span<const uint8_t, kNonceSize> nonce, ByteView header, ByteView context,
                      ByteView plaintext, ByteSpan sealed) {
-  if (plaintext.size() > INT_MAX || context.size() > INT_MAX) return Status::kTooLong;
-  if (sealed.size() != plaintext.size() + kTagSize) return Status::kBufferTooSmall;
-  Status status = UseNonce(&sealing_, true, nonce);
-  if (status != Status::kOk) {
+  auto refuse = [sealed](Status status) {
     Wipe(sealed);
     return status;
-  }
+  };
+  if (plaintext.size() > INT_MAX || context.size() > INT_MAX) return refuse(Status::kTooLong);
+  if (sealed.size() != plaintext.size() + kTagSize) return refuse(Status::kBufferTooSmall);
+  Status status = UseNonce(&sealing_, true, nonce);
+  if (status != Status::kOk) return refuse(status);
 
   EVP_CIPHER_CTX* gcm = sealing_.gcm.get();
   uint8_t* tag = sealed.data() + plaintext.size();
@@ -118,21 +119,21 @@ Status XaesKey::Seal(std::span<const uint8_t, kNonceSize> nonce, ByteView header
       EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_GET_TAG, kTagSize, tag) == 1) {
     return Status::kOk;
   }
-  Wipe(sealed);
   sealing_.has_prefix = false;
-  return Status::kCryptoFailed;
+  return refuse(Status::kCryptoFailed);
 }
 
 Status XaesKey::Open(std::span<const uint8_t, kNonceSize> nonce, ByteView header, ByteView context,
                      ByteView sealed, ByteSpan plaintext) {
-  if (sealed.size() < kTagSize) return Status::kAuthenticationFailed;
-  if (sealed.size() > INT_MAX || context.size() > INT_MAX) return Status::kTooLong;
-  if (plaintext.size() != sealed.size() - kTagSize) return Status::kBufferTooSmall;
-  Status status = UseNonce(&opening_, false, nonce);
-  if (status != Status::kOk) {
+  auto refuse = [plaintext](Status status) {
     Wipe(plaintext);
     return status;
-  }
+  };
+  if (sealed.size() < kTagSize) return refuse(Status::kAuthenticationFailed);
+  if (sealed.size() > INT_MAX || context.size() > INT_MAX) return refuse(Status::kTooLong);
+  if (plaintext.size() != sealed.size() - kTagSize) return refuse(Status::kBufferTooSmall);
+  Status status = UseNonce(&opening_, false, nonce);
+  if (status != Status::kOk) return refuse(status);
 
   EVP_CIPHER_CTX* gcm = opening_.gcm.get();
   uint8_t tag[kTagSize];
@@ -145,8 +146,7 @@ Status XaesKey::Open(std::span<const uint8_t, kNonceSize> nonce, ByteView header
       EVP_DecryptFinal_ex(gcm, nothing, &written) == 1) {
     return Status::kOk;
   }
-  Wipe(plaintext);
-  return Status::kAuthenticationFailed;
+  return refuse(Status::kAuthenticationFailed);
 }
 
 }  // namespace pii

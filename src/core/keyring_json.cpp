@@ -20,6 +20,64 @@ constexpr const char* kWrappedMagic = "pii_wrapped_keyring";
 std::string_view View(const SecretString& text) { return {text.data(), text.size()}; }
 SecretString Secret(std::string_view text) { return {text.data(), text.size()}; }
 
+/// A misplaced key could stand where a name belongs, so only what cannot be one is repeated: 32 bytes take
+/// at least 43 characters of base64.
+std::string Printable(std::string_view member) {
+  bool harmless = member.size() <= 40 && IsDomainName(member);
+  return harmless ? std::string(member) : "<a member that is no name>";
+}
+
+/// RepeatedMembers watches the parser, which keeps the last of two equal members; for a key that would be a
+/// silent choice between two keys.
+class RepeatedMembers {
+ public:
+  using Event = SecretJson::parse_event_t;
+
+  void See(Event event, const SecretJson& parsed) {
+    bool begins_value = event == Event::object_start || event == Event::array_start || event == Event::value;
+    if (begins_value && !levels_.empty() && levels_.back().array) ++levels_.back().count;
+    switch (event) {
+      case Event::object_start:
+      case Event::array_start:
+        levels_.push_back({event == Event::array_start, 0, {}, {}});
+        break;
+      case Event::object_end:
+      case Event::array_end:
+        levels_.pop_back();
+        break;
+      case Event::key:
+        levels_.back().member = parsed.get_ref<const SecretString&>();
+        if (!levels_.back().members.insert(levels_.back().member).second && path_.empty()) path_ = Path();
+        break;
+      case Event::value:
+        break;
+    }
+  }
+
+  /// The path of the first repeated member; empty when there is none.
+  const std::string& path() const { return path_; }
+
+ private:
+  struct Level {
+    bool array;
+    size_t count;                    ///< of an array: elements begun
+    SecretString member;             ///< of an object: the last name
+    std::set<SecretString> members;  ///< of an object: all names
+  };
+
+  std::string Path() const {
+    std::string path;
+    for (const Level& level : levels_) {
+      if (!path.empty()) path += '.';
+      path += level.array ? std::to_string(level.count - 1) : Printable(View(level.member));
+    }
+    return path;
+  }
+
+  std::vector<Level> levels_;
+  std::string path_;
+};
+
 /// Reader walks the document and stops at the first rule that is broken.
 class Reader {
  public:
@@ -40,11 +98,6 @@ class Reader {
            (!json.contains("classes") || ReadClasses(json["classes"], keyring));
   }
 
-  bool Refuse(std::string_view rule) {
-    *problem_ = (path_.empty() ? "" : path_.substr(1) + ": ") + std::string(rule);
-    return false;
-  }
-
  private:
   /// Path adds one member to the path in messages while it lives.
   class Path {
@@ -59,11 +112,20 @@ class Reader {
     size_t size_;
   };
 
-  /// A misplaced key could stand where a name belongs, so only what cannot be one is repeated: 32 bytes take
-  /// at least 43 characters of base64.
-  static std::string Printable(std::string_view member) {
-    bool harmless = member.size() <= 40 && IsDomainName(member);
-    return harmless ? std::string(member) : "<a member that is no name>";
+  /// Reads a number from `least` to `most`. Not with the operators of the JSON library: they take a number
+  /// above 2^63 for a negative one when the other side is an int.
+  template <typename T>
+  static bool ReadNumber(const SecretJson& json, uint64_t least, uint64_t most, T* number) {
+    if (!json.is_number_unsigned()) return false;
+    auto value = json.get<uint64_t>();
+    if (value < least || value > most) return false;
+    *number = static_cast<T>(value);
+    return true;
+  }
+
+  bool Refuse(std::string_view rule) {
+    *problem_ = (path_.empty() ? "" : path_.substr(1) + ": ") + std::string(rule);
+    return false;
   }
 
   bool IsObject(const SecretJson& json) { return json.is_object() || Refuse("must be an object"); }
@@ -120,11 +182,9 @@ class Reader {
       }
     }
     Path at_primary(this, "primary");
-    const SecretJson& primary = json["primary"];
-    if (!primary.is_number_unsigned() || primary > UINT16_MAX) {
+    if (!ReadNumber(json["primary"], 1, UINT16_MAX, &keys->primary)) {
       return Refuse("must be a number from 1 to 65535");
     }
-    keys->primary = primary.get<uint16_t>();
     auto found = keys->versions.find(keys->primary);
     if (found == keys->versions.end()) return Refuse("names a key that is not in keys");
     if (found->second.status != KeyStatus::kEnabled) return Refuse("names a key that is not enabled");
@@ -218,11 +278,9 @@ class Reader {
     if (!HasOnly(json, {"id", "name", "normalize", "mask"})) return false;
     {
       Path at(this, "id");
-      const SecretJson& id = json["id"];
-      if (!id.is_number_unsigned() || id < kFirstCustomClass || id > UINT16_MAX) {
+      if (!ReadNumber(json["id"], kFirstCustomClass, UINT16_MAX, &pii_class->id)) {
         return Refuse("must be a number from 1000 to 65535");
       }
-      pii_class->id = id.get<uint16_t>();
     }
     {
       Path at(this, "name");
@@ -253,10 +311,7 @@ class Reader {
   bool ReadKeep(const SecretJson& mask, const char* member, uint8_t* count) {
     if (!mask.contains(member)) return true;
     Path at(this, member);
-    const SecretJson& value = mask[member];
-    if (!value.is_number_unsigned() || value > UINT8_MAX) return Refuse("must be a number from 0 to 255");
-    *count = value.get<uint8_t>();
-    return true;
+    return ReadNumber(mask[member], 0, UINT8_MAX, count) || Refuse("must be a number from 0 to 255");
   }
 
   std::string* problem_;
@@ -289,15 +344,9 @@ SecretJson FormatKeySet(const KeySet& keys) {
 
 bool ParseKeyring(std::string_view json, Keyring* keyring, std::string* problem) {
   *keyring = Keyring();
-  // The parser keeps the last of two equal members; for a key that would be a silent choice between two keys.
-  std::vector<std::set<SecretString>> members;
-  bool duplicate = false;
-  auto watch = [&](int, SecretJson::parse_event_t event, SecretJson& parsed) {
-    if (event == SecretJson::parse_event_t::object_start) members.emplace_back();
-    if (event == SecretJson::parse_event_t::object_end) members.pop_back();
-    if (event == SecretJson::parse_event_t::key) {
-      duplicate |= !members.back().insert(parsed.get_ref<const SecretString&>()).second;
-    }
+  RepeatedMembers repeated;
+  auto watch = [&repeated](int, SecretJson::parse_event_t event, SecretJson& parsed) {
+    repeated.See(event, parsed);
     return true;
   };
 
@@ -313,9 +362,11 @@ bool ParseKeyring(std::string_view json, Keyring* keyring, std::string* problem)
     *problem = "not valid JSON: a number is out of range";
     return false;
   }
-  Reader reader(problem);
-  if (duplicate) return reader.Refuse("an object has the same member twice");
-  return reader.ReadKeyring(document, keyring);
+  if (!repeated.path().empty()) {
+    *problem = repeated.path() + ": the same member twice";
+    return false;
+  }
+  return Reader(problem).ReadKeyring(document, keyring);
 }
 
 SecretString FormatKeyring(const Keyring& keyring) {

@@ -35,10 +35,23 @@ bool IsMaskedValue(const PiiClass& pii_class, std::string_view value) {
 
 }  // namespace
 
-Status Protector::Attach(const KeyTable& table, std::string_view domain) {
+void Protector::ForgetKeys() {
   seal_keys_.clear();
   blind_index_keys_.clear();
   last_seal_key_ = nullptr;
+  fork_generation_ = ForkGeneration();
+}
+
+void Protector::ForgetKeysOfParent() {
+  if (fork_generation_ != ForkGeneration()) ForgetKeys();
+}
+
+Status Protector::Attach(const KeyTable& table, std::string_view domain) {
+  ForgetKeys();
+  // Nothing of the old domain either: a caller that goes on after a failure must not seal for it.
+  domain_.clear();
+  seal_primary_ = blind_index_primary_ = 0;
+  custom_classes_.clear();
   Status status = RunSelfTest();
   if (status != Status::kOk) return status;
   const KeyTable::DomainEntry* entry = table.FindDomain(domain);
@@ -58,6 +71,7 @@ Status Protector::Prepare(const KeyTable& table, const KeyRef& ref) {
   if (key->status == KeyStatus::kDisabled) return Status::kKeyDisabled;
   if (key->status == KeyStatus::kDestroyed) return Status::kKeyDestroyed;
 
+  ForgetKeysOfParent();
   SecretKey derived;
   Status status = DeriveKey(key->material, ref.purpose, ref.class_id, domain_, &derived);
   if (status != Status::kOk) return status;
@@ -97,6 +111,7 @@ Status Protector::Missing(const KeyRef& key) {
 }
 
 Status Protector::FindSealKey(uint16_t class_id, uint16_t version, SealKey** key) {
+  ForgetKeysOfParent();
   uint32_t id = KeyId(class_id, version);
   if (last_seal_key_ == nullptr || last_seal_key_id_ != id) {
     auto found = seal_keys_.find(id);
@@ -113,10 +128,14 @@ size_t Protector::SealedSize(size_t plaintext_size, const SealOptions& options) 
 }
 
 Status Protector::Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, const SealOptions& options) {
+  auto refuse = [sealed](Status status) {
+    Wipe(sealed);
+    return status;
+  };
   const PiiClass* pii_class = FindClass(class_id);
-  if (pii_class == nullptr) return Status::kUnknownClass;
-  if (sealed.size() != SealedSize(plaintext.size(), options)) return Status::kBufferTooSmall;
-  if (IsMaskedValue(*pii_class, AsText(plaintext))) return Status::kMaskedValue;
+  if (pii_class == nullptr) return refuse(Status::kUnknownClass);
+  if (sealed.size() != SealedSize(plaintext.size(), options)) return refuse(Status::kBufferTooSmall);
+  if (IsMaskedValue(*pii_class, AsText(plaintext))) return refuse(Status::kMaskedValue);
   SealKey* key;
   Status status = FindSealKey(class_id, seal_primary_, &key);
   if (status != Status::kOk) return status;
@@ -137,16 +156,19 @@ Status Protector::Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, c
   WriteHeader(format, class_id, seal_primary_, header);
   status = key->nonces.Next(nonce);
   if (status == Status::kOk) status = key->xaes.Seal(nonce, header, options.context, plaintext, body);
-  if (status != Status::kOk) Wipe(sealed);
-  return status;
+  return status == Status::kOk ? status : refuse(status);
 }
 
 Status Protector::Reveal(const SealedValue& value, ByteView context, ByteSpan plaintext, size_t* size) {
   *size = 0;
-  if (value.context_bound && context.empty()) return Status::kContextRequired;
-  if (!value.context_bound && !context.empty()) return Status::kContextNotBound;
-  if (plaintext.size() != value.plaintext_bound()) return Status::kBufferTooSmall;
-  if (FindClass(value.class_id) == nullptr) return Status::kUnknownClass;
+  auto refuse = [plaintext](Status status) {
+    Wipe(plaintext);
+    return status;
+  };
+  if (value.context_bound && context.empty()) return refuse(Status::kContextRequired);
+  if (!value.context_bound && !context.empty()) return refuse(Status::kContextNotBound);
+  if (plaintext.size() != value.plaintext_bound()) return refuse(Status::kBufferTooSmall);
+  if (FindClass(value.class_id) == nullptr) return refuse(Status::kUnknownClass);
   SealKey* key;
   Status status = FindSealKey(value.class_id, value.key_version, &key);
   if (status != Status::kOk) return status;
@@ -155,15 +177,17 @@ Status Protector::Reveal(const SealedValue& value, ByteView context, ByteSpan pl
   *size = plaintext.size();
   if (!value.padded) return Status::kOk;
   status = RemovePadding(plaintext, size);
-  if (status != Status::kOk) {
-    Wipe(plaintext);
-    *size = 0;
-  }
-  return status;
+  if (status == Status::kOk) return status;
+  *size = 0;
+  return refuse(status);
 }
 
 Status Protector::Rewrap(const SealedValue& value, ByteView context, ByteSpan sealed) {
-  if (sealed.size() != SealedValue::kPrefixSize + value.body.size()) return Status::kBufferTooSmall;
+  auto refuse = [sealed](Status status) {
+    if (status != Status::kKeyNotPrepared) Wipe(sealed);
+    return status;
+  };
+  if (sealed.size() != SealedValue::kPrefixSize + value.body.size()) return refuse(Status::kBufferTooSmall);
   // Both keys first: between Open and Seal there is plaintext in `sealed`.
   SealKey* to;
   Status status = FindSealKey(value.class_id, seal_primary_, &to);
@@ -172,21 +196,21 @@ Status Protector::Rewrap(const SealedValue& value, ByteView context, ByteSpan se
   ByteSpan plaintext = body.first(value.plaintext_bound());
   size_t size;
   status = Reveal(value, context, plaintext, &size);
-  if (status != Status::kOk) return status;
+  if (status != Status::kOk) return refuse(status);
 
   auto header = sealed.first<SealedValue::kHeaderSize>();
   auto nonce = sealed.subspan<SealedValue::kHeaderSize, kNonceSize>();
   WriteHeader(value.header[1], value.class_id, seal_primary_, header);
   status = to->nonces.Next(nonce);
   if (status == Status::kOk) status = to->xaes.Seal(nonce, header, context, plaintext, body);
-  if (status != Status::kOk) Wipe(sealed);
-  return status;
+  return status == Status::kOk ? status : refuse(status);
 }
 
 Status Protector::IndexValue(uint16_t class_id, std::string_view transform, std::string_view plaintext,
                              std::span<char> scratch, BlindIndexValue* value) {
   const PiiClass* pii_class = FindClass(class_id);
   if (pii_class == nullptr) return Status::kUnknownClass;
+  ForgetKeysOfParent();
   auto found = blind_index_keys_.find(KeyId(class_id, blind_index_primary_));
   if (found == blind_index_keys_.end()) {
     return Missing({Purpose::kBlindIndex, class_id, blind_index_primary_});

@@ -39,7 +39,7 @@ struct SealOptions {
 class Protector {
  public:
   /// Attach runs the self-test, forgets every key and takes over the domain's primary versions and the custom
-  /// classes. Fails with kUnknownDomain, kSelfTestFailed.
+  /// classes. Fails with kUnknownDomain, kSelfTestFailed; the protector is then attached to nothing.
   Status Attach(const KeyTable& table, std::string_view domain);
 
   /// Prepare derives one key. Fails with kUnknownKeyVersion, kKeyDisabled, kKeyDestroyed, kUnknownDomain.
@@ -61,7 +61,7 @@ class Protector {
   Status Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, const SealOptions& options = {});
 
   /// Reveal authenticates and decrypts into `plaintext`, which has exactly value.plaintext_bound() bytes and
-  /// is wiped unless the result is kOk. `*size` is the size of the plaintext in bytes.
+  /// is wiped unless the result is kOk or kKeyNotPrepared. `*size` is the size of the plaintext in bytes.
   Status Reveal(const SealedValue& value, ByteView context, ByteSpan plaintext, size_t* size);
 
   /// Rewrap seals the value again under the primary version with a fresh nonce; class, padding and context
@@ -80,6 +80,8 @@ class Protector {
     NonceSource nonces;
   };
 
+  void ForgetKeys();
+  void ForgetKeysOfParent();
   Status FindSealKey(uint16_t class_id, uint16_t version, SealKey** key);
   Status Missing(const KeyRef& key);
 
@@ -94,6 +96,7 @@ class Protector {
   // A column is one class and mostly one version, so the last key is nearly always the next one.
   SealKey* last_seal_key_ = nullptr;
   uint32_t last_seal_key_id_ = 0;
+  uint32_t fork_generation_ = 0;
 };
 
 }  // namespace pii

@@ -5,7 +5,6 @@
 #include <unicode/utf8.h>
 
 #include <chrono>
-#include <cstring>
 
 namespace pii {
 namespace {
@@ -152,7 +151,7 @@ bool ParseIp(std::string_view value, IpAddress* address) {
   std::string_view text = TrimSpaces(value);
   char copy[INET6_ADDRSTRLEN];
   if (text.size() >= sizeof copy || text.find('\0') != std::string_view::npos) return false;
-  std::memcpy(copy, text.data(), text.size());
+  text.copy(copy, text.size());  // not memcpy, which must not be given the null of an empty view
   copy[text.size()] = '\0';
   address->bytes.fill(0);
   address->v6 = text.find(':') != std::string_view::npos;

@@ -4,7 +4,6 @@
 #include <unicode/uchar.h>
 
 #include <algorithm>
-#include <regex>
 
 #include "shape.h"
 #include "specimen.h"
@@ -82,10 +81,10 @@ TEST(Mask, ShowsInitialsOfNames) {
 
 TEST(Mask, ShowsInitialsAndTopLevelOfEmails) {
   ExpectMasks(BuiltinClass("email"), {{"john.doe@example.com", "j***@e***.com"},
-                                      {"JOHN@Example.COM", "J***@E***.COM"},
+                                      {"JOHNNY@Example.COM", "J***@E***.COM"},
                                       {"zoë.müller@münchen.de", "z***@m***.de"},
                                       {"jane@mail.example.co.uk", "j***@m***.uk"},
-                                      {"a@b@example.com", "a***@e***.com"},
+                                      {"ann@b@example.com", "a***@e***.com"},
                                       {"j***@e***.com", "j***@e***.com"},
                                       {"a@b.com", "****"},
                                       {"jo@ex.com", "****"},
@@ -249,25 +248,44 @@ size_t CountIf(std::string_view text, bool (*matches)(int32_t)) {
 
 bool IsVisible(int32_t c) { return c != '*' && !u_isUWhiteSpace(c); }
 
-/// Every mask a class may give, except for values that are their own mask.
-const char* Pattern(MaskRule rule) {
+/// `9` stands for a digit, `A` for an upper-case letter, `X` for either.
+bool HasForm(std::string_view mask, std::string_view form) {
+  if (mask.size() != form.size()) return false;
+  for (size_t i = 0; i < form.size(); ++i) {
+    bool digit = mask[i] >= '0' && mask[i] <= '9';
+    bool letter = mask[i] >= 'A' && mask[i] <= 'Z';
+    bool fits = form[i] == '9'   ? digit
+                : form[i] == 'A' ? letter
+                : form[i] == 'X' ? digit || letter
+                                 : mask[i] == form[i];
+    if (!fits) return false;
+  }
+  return true;
+}
+
+/// Is `mask` one that a fixed-format class gives for values of its format?
+bool IsFixedFormat(MaskRule rule, const std::string& mask) {
   switch (rule) {
-    case MaskRule::kHidden:
-      return R"(\*\*\*\*)";
     case MaskRule::kPhone:
-      return R"(\*\*\*\*|\*\*\*-\*\*\*-[0-9]{4})";
+      return HasForm(mask, "***-***-9999");
     case MaskRule::kSsn:
-      return R"(\*\*\*\*|\*\*\*-\*\*-[0-9]{4})";
+      return HasForm(mask, "***-**-9999");
     case MaskRule::kPan:
-      return R"(\*\*\*\*|\*\*\*\* \*\*\*\* \*\*\*\* [0-9]{4})";
+      return HasForm(mask, "**** **** **** 9999");
     case MaskRule::kIban:
-      return R"(\*\*\*\*|[A-Z]{2}\*\* \*\*\*\* [0-9A-Z]{4})";
+      return HasForm(mask, "AA** **** XXXX");
     case MaskRule::kDate:
-      return R"(\*\*\*\*|[0-9]{4}-\*\*-\*\*)";
-    case MaskRule::kIp:
-      return R"(\*\*\*\*|[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.\*|[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]{1,4}:\*)";
+      return HasForm(mask, "9999-**-**");
+    case MaskRule::kIp: {
+      // A network and an asterisk: three groups of hexadecimal digits or three numbers.
+      std::string network = mask.substr(0, mask.size() - 1);
+      IpAddress address;
+      bool v6 = network.ends_with(':');
+      return mask.ends_with('*') && std::count(mask.begin(), mask.end(), v6 ? ':' : '.') == 3 &&
+             ParseIp(network + (v6 ? ":" : "0"), &address) && address.v6 == v6;
+    }
     default:
-      return nullptr;
+      return false;
   }
 }
 
@@ -275,8 +293,6 @@ class MaskProperties : public testing::TestWithParam<PiiClass> {};
 
 TEST_P(MaskProperties, HoldForGeneratedValues) {
   const PiiClass& pii_class = GetParam();
-  const char* pattern = Pattern(pii_class.mask);
-  const std::regex masks(pattern != nullptr ? pattern : "");
   const std::string redacted = "[" + std::string(pii_class.name()) + "]";
   test::Specimens specimens(80 + pii_class.id);
   size_t partly_shown = 0;
@@ -294,7 +310,9 @@ TEST_P(MaskProperties, HoldForGeneratedValues) {
     if (mask == value) continue;
 
     bool nothing_to_hide = value.find_first_not_of("* ") == std::string::npos;
-    if (!nothing_to_hide) ASSERT_EQ(mask.find(value), std::string::npos) << value;
+    if (!nothing_to_hide) {
+      ASSERT_EQ(mask.find(value), std::string::npos) << value;
+    }
     if (mask == "****") continue;
     ++partly_shown;
     switch (pii_class.mask) {
@@ -317,7 +335,7 @@ TEST_P(MaskProperties, HoldForGeneratedValues) {
         break;
       }
       default:
-        ASSERT_TRUE(std::regex_match(mask, masks)) << value << " -> " << mask;
+        ASSERT_TRUE(IsFixedFormat(pii_class.mask, mask)) << value << " -> " << mask;
         ASSERT_TRUE(HasShape(pii_class.shape, value)) << value;
     }
   }

@@ -87,8 +87,9 @@ TEST(ParseSealedText, RefusesTextThatOnlyBeginsLikeIt) {
        {"0", "01", "001", "2", "11", "65535", "65536", "65537", "4294967297", "18446744073709551617"}) {
     EXPECT_EQ(Parse(Compose(version, sealed)), Status::kMalformedSealedText) << version;
   }
-  for (const std::string& text : {good + "=", good + " ", good + "\n", " " + good.substr(7),
-                                  "pii:v1:", "pii:v1:A", "pii:v1:****", "pii:v1:" + good}) {
+  const std::string kTexts[] = {good + "=", good + " ", good + "\n",   " " + good.substr(7),
+                                "pii:v1:",  "pii:v1:A", "pii:v1:****", "pii:v1:" + good};
+  for (const std::string& text : kTexts) {
     EXPECT_NE(Parse(text), Status::kOk) << text;
   }
   EXPECT_EQ(Parse("pii:v1:****"), Status::kMalformedSealedText);
@@ -123,7 +124,9 @@ TEST(ParseSealedText, NeverReadsAChangedCharacterAsTheSameValue) {
       std::string changed = text;
       changed[at] = static_cast<char>(c);
       Bytes parsed;
-      if (Parse(changed, &parsed) == Status::kOk) ASSERT_NE(parsed, sealed);
+      if (Parse(changed, &parsed) == Status::kOk) {
+        ASSERT_NE(parsed, sealed);
+      }
     }
   }
 }

@@ -35,7 +35,9 @@ TEST(ParseSealedValue, FindsEveryPartOfTheVectors) {
     EXPECT_EQ(test::ToHex(value.header), record["SEALED"].substr(0, 12));
     EXPECT_EQ(test::ToHex(value.nonce), "404142434445464748494a4b4c4d4e4f5051525354555657");
     EXPECT_EQ(test::ToHex(value.body), record["SEALED"].substr(60));
-    if (!value.padded) EXPECT_EQ(value.plaintext_bound(), record["PLAINTEXT"].size());
+    if (!value.padded) {
+      EXPECT_EQ(value.plaintext_bound(), record["PLAINTEXT"].size());
+    }
   }
 }
 
@@ -79,7 +81,9 @@ TEST(ParseSealedValue, RefusesVersionZeroAndNoOther) {
     StoreBigEndian16(&stored[4], static_cast<uint16_t>(version));
     SealedValue value;
     ASSERT_EQ(ParseSealedValue(stored, &value), version == 0 ? Status::kVersionZero : Status::kOk);
-    if (version > 0) ASSERT_EQ(value.key_version, version);
+    if (version > 0) {
+      ASSERT_EQ(value.key_version, version);
+    }
   }
 }
 

@@ -207,11 +207,14 @@ TEST(NextCodePoint, ReadsEveryCodePoint) {
 
 TEST(IsSeparator, IsNeverALetterOrDigit) {
   for (int32_t c = 0; c <= 0x10FFFF; ++c) {
-    if (IsSeparator(c)) ASSERT_FALSE(u_isalnum(c)) << c;
+    if (IsSeparator(c)) {
+      ASSERT_FALSE(u_isalnum(c)) << c;
+    }
   }
-  for (int32_t c : {' ', '\t', '-', '.', '/', '(', ')', '_', 0xA0, 0x2013, 0x3000})
+  for (int32_t c :
+       std::initializer_list<int32_t>{' ', '\t', '-', '.', '/', '(', ')', '_', 0xA0, 0x2013, 0x3000})
     EXPECT_TRUE(IsSeparator(c)) << c;
-  for (int32_t c : {'*', '+', '@', '[', ']', ',', ':', 'a', '0', 0x301, 0x200B})
+  for (int32_t c : std::initializer_list<int32_t>{'*', '+', '@', '[', ']', ',', ':', 'a', '0', 0x301, 0x200B})
     EXPECT_FALSE(IsSeparator(c)) << c;
 }
 

@@ -33,9 +33,17 @@ note("input: $csv_path");
 my $csv = slurp_file($csv_path);
 my ($header, @lines) = split /\r?\n/, $csv;
 my @columns = map { lc } split /;/, $header, -1;
-die 'a quote: the file needs a real CSV parser' if $csv =~ /"/;
+# No line breaks within quotes, that is all this takes for granted.
+sub fields_of
+{
+	my ($line) = @_;
+	my @fields;
+	push @fields, defined $1 ? $1 =~ s/""/"/gr : $2 while "$line;" =~ /\G(?:"((?:[^"]|"")*)"|([^;]*));/g;
+	return @fields;
+}
+die 'the file needs a real CSV parser' if grep { scalar(fields_of($_)) != @columns } @lines;
 my %csv_values;
-foreach my $line (@lines) { $csv_values{$_} = 1 foreach grep { length >= 8 } split /;/, $line, -1; }
+foreach my $line (@lines) { $csv_values{$_} = 1 foreach grep { length >= 8 } fields_of($line); }
 
 # One value for each way in which a value can come, in no other file of the world.
 my @ways = qw(Literal Prepared PreparedText Bound BoundPrepared Function Selected Updated Defaulted Array Composite Partition
@@ -79,9 +87,9 @@ my $copy = q{(FORMAT csv, DELIMITER ';', HEADER)};
 system_or_bail('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c', "\\copy patients FROM '$csv_path' $copy");
 $node->gives('SELECT count(*) FROM patients', scalar(@lines), 'COPY loaded every row');
 my (undef, $copied) = $node->sql(q{COPY patients TO STDOUT (FORMAT csv, DELIMITER ';')});
-my @copied = split /\r?\n/, $copied;
-my @different = grep { $copied[$_] ne $lines[$_] } 0 .. $#lines;
-is(scalar(@different), 0, 'COPY gives back every row as it was given') or diag("$lines[$different[0]]\n$copied[$different[0]]");
+my %missing = map { $_ => 1 } @lines;
+my @unexpected = grep { !delete $missing{$_} } split /\r?\n/, $copied;
+is(join("\n", @unexpected, sort keys %missing), '', 'COPY gives back every row as it was given');
 
 $node->safe_psql('postgres', qq{
 	CREATE TYPE person AS (name pii_text(name), note pii_text);

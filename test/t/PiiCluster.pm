@@ -24,7 +24,7 @@ use Test::More;
 
 our @EXPORT = qw(
   make_keyring pii_keyring read_keyring write_keyring write_private keyring_keys new_key derived_key
-  needle_forms files_below search_files
+  needle_forms remnant_forms files_below search_files
   sealed_bytes sealed_text
   path_of_input
 );
@@ -262,6 +262,18 @@ sub needle_forms
 		"$name, HEX"       => uc $hex);
 }
 
+# What is left of a key in memory that was freed without wiping: malloc writes over the first bytes of a block.
+sub remnant_forms
+{
+	my ($name, $key) = @_;
+	my $base64 = encode_base64($key, '');
+	return (
+		"$name, raw, first half"     => substr($key,    0,  16),
+		"$name, raw, second half"    => substr($key,    16, 16),
+		"$name, base64, first half"  => substr($base64, 0,  21),
+		"$name, base64, second half" => substr($base64, 22, 21));
+}
+
 # Files below directories, links to directories followed.
 sub files_below
 {
@@ -280,31 +292,29 @@ sub files_below
 	return @files;
 }
 
-# Looks for byte strings (name => bytes) in files; returns "name in path" for each hit. Reads in pieces that overlap, so
-# that a core file fits.
+# Looks for byte strings (name => bytes) in files; returns "name in path" for each that is found. Reads in pieces that
+# overlap, so that a core file fits. Of two that begin alike the longer one is reported.
 sub search_files
 {
 	my ($needles, @files) = @_;
-	my $overlap = 0;
-	foreach (values %$needles) { $overlap = length $_ if length $_ > $overlap; }
-	my @hits;
+	my %name_of = reverse %$needles;
+	my @longest_first = sort { length $b <=> length $a } keys %name_of;
+	my $overlap = length($longest_first[0]) - 1;
+	my $any = join '|', map { quotemeta } @longest_first;
+	$any = qr/($any)/;
+	my %hits;
 	foreach my $path (@files)
 	{
-		open my $file, '<:raw', $path or next;
-		my %seen;
+		open my $file, '<:raw', $path or next;    # a file may go while we look
 		my $window = '';
 		while (read $file, my $piece, 16 * 1024 * 1024)
 		{
 			$window .= $piece;
-			foreach my $name (keys %$needles)
-			{
-				push @hits, "$name in $path"
-				  if !$seen{$name} && index($window, $needles->{$name}) >= 0 && ($seen{$name} = 1);
-			}
-			$window = length $window > $overlap ? substr($window, -$overlap) : $window;
+			$hits{"$name_of{$1} in $path"} = 1 while $window =~ /$any/g;
+			$window = substr($window, -$overlap) if length $window > $overlap;
 		}
 	}
-	@hits = sort @hits;
+	my @hits = sort keys %hits;
 	return @hits;
 }
 
