@@ -9,8 +9,9 @@ PGFILEDESC = "pii - columns of personal data, safe by their type"
 core_objects = $(addprefix src/core/, aead.o base64.o blind_index.o key_derivation.o key_source.o key_table.o keyring.o \
   keyring_json.o mask.o normalize.o pii_class.o protect.o random.o sealed_text.o sealed_value.o self_test.o shape.o \
   wiping_delete.o)
-pg_objects = $(addprefix src/pg/, analyze.o boundary.o catalog_views.o encoding.o functions.o module.o report.o \
-  settings.o shared_keys.o statistics_guard.o type_io.o type_modifier.o values.o)
+pg_objects = $(addprefix src/pg/, analyze.o boundary.o catalog_views.o encoding.o expression_guard.o functions.o \
+  module.o own_function.o report.o \
+  settings.o shared_keys.o type_io.o type_modifier.o values.o)
 cli_objects = $(patsubst %.cpp, %.o, $(wildcard src/cli/*.cpp))
 OBJS = $(core_objects) $(pg_objects)
 

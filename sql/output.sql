@@ -62,6 +62,29 @@ WHERE tablename = 'people' AND attname IN ('ssn', 'email') ORDER BY 1;
 SELECT (error_of(format('CREATE STATISTICS leak ON %s FROM people', e))).* FROM (VALUES
     ('(pii_reveal(ssn))'), ('(ssn::text)'), ('(pii_mask(ssn))'), ('(id + 1), (length(pii_try_reveal(dob)))'),
     ('(to_jsonb(ssn))'), ('(concat(ssn, 1))'), ('((ARRAY[ssn])::text)')) AS t(e);
+-- Nor do an index or a generated column: expressions that PostgreSQL takes for immutable and that reveal all the same.
+CREATE FUNCTION lying(pii_text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT pii_reveal($1)';
+CREATE TYPE holder AS (n int, s pii_text(ssn));
+CREATE TABLE holders (id int, h holder, a pii_text[], d pii_text(ssn));
+SELECT s, (error_of(s)).* FROM (VALUES
+    ('CREATE INDEX ON people ((xmlforest(ssn)::text))'), ('CREATE INDEX ON people (id) WHERE xmlelement(name x, ssn)::text = ''x'''),
+    ('CREATE INDEX ON people (lying(ssn))'), ('CREATE UNIQUE INDEX ON people ((id + 1), lying(email))'),
+    ('ALTER TABLE people ADD g text GENERATED ALWAYS AS (xmlelement(name x, ssn)::text) STORED'),
+    ('CREATE TABLE leaky (s pii_text(ssn), g text GENERATED ALWAYS AS (lying(s)) STORED)'),
+    ('CREATE STATISTICS leak ON (xmlelement(name x, ssn)::text) FROM people'),
+    ('CREATE STATISTICS leak ON ((h).s::text) FROM holders'), ('CREATE STATISTICS leak ON (h::text) FROM holders'),
+    ('CREATE STATISTICS leak ON (a::text) FROM holders'), ('CREATE STATISTICS leak ON (ROW(id, d)::text) FROM holders'),
+    ('CREATE INDEX ON holders (lying((h).s))')) AS t(s);
+-- What reads the header alone, asks for NULL or has nothing to do with a value goes on.
+CREATE INDEX ON people (pii_key_version(ssn)) WHERE ssn IS NOT NULL AND pii_is_sealed(email);
+CREATE INDEX ON holders (((h).n)) WHERE (h).s IS NOT NULL;
+CREATE INDEX ON holders ((ARRAY[id, 1])) WHERE d IS NULL;
+CREATE TABLE harmless (s pii_text(ssn), version int GENERATED ALWAYS AS (pii_key_version(s)) STORED, copy pii_text(ssn) GENERATED ALWAYS AS (s) STORED, n int DEFAULT 1);
+INSERT INTO harmless VALUES ('123-45-6789');
+SELECT s, version, copy, pii_sealed(s) = pii_sealed(copy) AS same FROM harmless;
+DROP TABLE holders, harmless;
+DROP TYPE holder;
+DROP FUNCTION lying;
 CREATE STATISTICS no_leak ON (pii_key_version(ssn)), (id % 2) FROM people;
 ANALYZE people;
 DROP STATISTICS no_leak;

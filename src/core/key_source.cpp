@@ -50,6 +50,8 @@ std::string TooLarge(std::string_view what) {
 /// The rule of check_ssl_key_file_permissions in PostgreSQL's be-secure-common.c.
 bool CheckPermissions(const struct stat& file, uid_t user, std::string* problem) {
   if (!S_ISREG(file.st_mode)) return Refuse(problem, "it is not a regular file");
+  // Another name for the file could lie in the data directory.
+  if (file.st_nlink > 1) return Refuse(problem, "it has more than one hard link");
   if (file.st_uid != user && file.st_uid != 0) {
     return Refuse(problem, "it must be owned by the user that runs the server or by root");
   }
@@ -142,11 +144,13 @@ bool WaitFor(pid_t pid, Clock::time_point deadline, int* wait_status) {
   }
 }
 
+/// Kills the command and its process group, which it may have left. A process that not even SIGKILL ends,
+/// because it hangs in the kernel, is not waited for.
 void Kill(pid_t pid) {
-  int ignored;
   kill(-pid, SIGKILL);
-  while (waitpid(pid, &ignored, 0) < 0 && errno == EINTR) {
-  }
+  kill(pid, SIGKILL);
+  int ignored;
+  WaitFor(pid, Clock::now() + std::chrono::seconds(1), &ignored);
 }
 
 }  // namespace
@@ -179,7 +183,9 @@ bool IsInside(const char* path, const char* directory) {
   };
   std::unique_ptr<char, FreeDeleter> resolved(realpath(path, nullptr));
   struct stat outer;
-  if (!resolved || stat(directory, &outer) != 0) return true;
+  if (!resolved) return true;
+  // A directory that is not there holds nothing: of a lost tablespace only the link is left.
+  if (stat(directory, &outer) != 0) return errno != ENOENT;
   std::string ancestor = resolved.get();
   while (ancestor.size() > 1) {
     size_t slash = ancestor.rfind('/');

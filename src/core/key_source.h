@@ -13,9 +13,9 @@ namespace pii {
 constexpr size_t kMaxKeyringSize = 1 << 20;
 
 /// ReadKeyringFile reads a keyring file whole. It refuses what PostgreSQL refuses of ssl_key_file: anything
-/// but a regular file owned by `user` without group and world access (0600), or by root without group write
-/// and world access (0640); and files above kMaxKeyringSize. The checks are made on the open file, so it
-/// cannot be swapped in between. On failure `*problem` is one line without the path.
+/// but a regular file with one hard link, owned by `user` without group and world access (0600), or by root
+/// without group write and world access (0640); and files above kMaxKeyringSize. The checks are made on the
+/// open file, so it cannot be swapped in between. On failure `*problem` is one line without the path.
 bool ReadKeyringFile(const char* path, uid_t user, SecretString* text, std::string* problem);
 
 /// IsInside tells whether `path` lies below `directory`, symbolic links and bind mounts notwithstanding: each

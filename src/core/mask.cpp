@@ -41,12 +41,17 @@ size_t Write(std::span<char> out, std::string_view a, std::string_view b = {}, s
 
 bool IsSpace(int32_t c) { return u_isUWhiteSpace(c); }
 
-/// Counts what a guesser would have to find: code points that are neither white space nor asterisks.
+/// Does a guesser have to find it? White space, asterisks, invisible characters and accents do not count.
+bool IsGuessWork(int32_t c) {
+  return !IsSpace(c) && c != '*' && !u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT) &&
+         (U_GET_GC_MASK(c) & U_GC_M_MASK) == 0;
+}
+
 size_t CountHidden(std::string_view text) {
   size_t count = 0;
   for (size_t offset = 0; offset < text.size();) {
     int32_t c = NextCodePoint(text, &offset);
-    if (!IsSpace(c) && c != '*') ++count;
+    if (IsGuessWork(c)) ++count;
   }
   return count;
 }

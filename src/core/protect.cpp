@@ -105,6 +105,11 @@ const PiiClass* Protector::FindClass(std::string_view name) const {
   return custom != custom_classes_.end() ? &*custom : nullptr;
 }
 
+bool Protector::IsRedacted(std::string_view text) const {
+  bool in_brackets = text.size() > 2 && text.front() == '[' && text.back() == ']';
+  return in_brackets && FindClass(text.substr(1, text.size() - 2)) != nullptr;
+}
+
 Status Protector::Missing(const KeyRef& key) {
   missing_ = key;
   return Status::kKeyNotPrepared;
@@ -135,7 +140,8 @@ Status Protector::Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, c
   const PiiClass* pii_class = FindClass(class_id);
   if (pii_class == nullptr) return refuse(Status::kUnknownClass);
   if (sealed.size() != SealedSize(plaintext.size(), options)) return refuse(Status::kBufferTooSmall);
-  if (IsMaskedValue(*pii_class, AsText(plaintext))) return refuse(Status::kMaskedValue);
+  if (IsMaskedValue(*pii_class, AsText(plaintext)) || IsRedacted(AsText(plaintext)))
+    return refuse(Status::kMaskedValue);
   SealKey* key;
   Status status = FindSealKey(class_id, seal_primary_, &key);
   if (status != Status::kOk) return status;

@@ -83,6 +83,8 @@ class Protector {
   void ForgetKeys();
   void ForgetKeysOfParent();
   Status FindSealKey(uint16_t class_id, uint16_t version, SealKey** key);
+  /// The redacted form of any class: what was shown of another column is no data either.
+  bool IsRedacted(std::string_view text) const;
   Status Missing(const KeyRef& key);
 
   std::string domain_;

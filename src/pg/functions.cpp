@@ -22,7 +22,10 @@ text* AsTextDatum(const Rendered& rendered) {
 PII_FUNCTION(pii_seal) {
   text* value = PG_GETARG_TEXT_PP(0);
   char* name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-  PG_RETURN_POINTER(pii::SealText(pii::StoredBytes(value), pii::RequireClassByName(name)));
+  uint16_t class_id = pii::RequireClassByName(name);
+  // Class text is the default, and no reason to take sealed text out of the class it has.
+  if (class_id == pii::kTextClass) PG_RETURN_POINTER(pii::SealTextKeepingClass(pii::StoredBytes(value)));
+  PG_RETURN_POINTER(pii::SealText(pii::StoredBytes(value), class_id));
 }
 
 PII_FUNCTION(pii_reveal) {

@@ -13,12 +13,18 @@
 extern "C" {
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/tupdesc.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "commands/vacuum.h"
@@ -34,13 +40,18 @@ extern "C" {
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -73,13 +84,13 @@ inline int StatisticsTarget(const VacAttrStats* stats) {
 #endif
 }
 
-/// expression_tree_walker without a context. PostgreSQL 15 declares the walker in the C manner, without
-/// arguments, which to C++ is another type; 16 declares it properly.
-inline bool WalkExpression(Node* node, bool (*walker)(Node*, void*)) {
+/// expression_tree_walker. PostgreSQL 15 declares the walker in the C manner, without arguments, which to C++
+/// is another type; 16 declares it properly.
+inline bool WalkExpression(Node* node, bool (*walker)(Node*, void*), void* context) {
 #if PG_VERSION_NUM >= 160000
-  return expression_tree_walker(node, walker, nullptr);
+  return expression_tree_walker(node, walker, context);
 #else
-  return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker)), nullptr);
+  return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker)), context);
 #endif
 }
 

@@ -31,15 +31,15 @@ const char* ClassLabel(uint16_t class_id) {
                       errmsg("domain \"%s\" is not in the keyring", settings.domain),
                       errhint("Set pii.domain to a domain that the view pii_keyring lists.")));
     case Status::kUnknownClass:
-      ereport(
-          ERROR,
-          (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-           errmsg("class %u is not declared in the keyring", class_id),
-           errhint(
-               "Add the class to the keyring's \"classes\". The view pii_classes lists those there are.")));
+      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("class %u is not declared in the keyring", class_id),
+                      errhint(class_id < kFirstCustomClass ? "Ids below 1000 belong to later versions of pii."
+                                                           : "Add the class to the keyring's \"classes\". "
+                                                             "The view pii_classes lists those there are.")));
     case Status::kMaskedValue:
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a masked value cannot be stored"),
-                      errdetail("The value equals its own masked form (class %s).", ClassLabel(class_id)),
+                      errdetail("The value is a masked or redacted form, not data (class %s).",
+                                ClassLabel(class_id)),
                       errhint("Write the value itself, or leave the column out of the statement.")));
     case Status::kNotSearchable:
       ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

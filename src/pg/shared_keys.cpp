@@ -30,6 +30,7 @@ LWLock* lock;  ///< guards the key table and the state, but for the generation
 /// Root keys, in a mapping of their own instead of PostgreSQL's shared memory: that may consist of huge
 /// pages, where a part can neither be kept out of core files nor be page aligned.
 KeyTable* table;
+TimestampTz table_loaded_at;  ///< in the postmaster; 0: no keys in the table
 
 shmem_request_hook_type next_shmem_request;
 shmem_startup_hook_type next_shmem_startup;
@@ -40,16 +41,15 @@ uint64 attached_generation;  ///< 0: not attached
 
 bool IsSet(const char* setting) { return setting != nullptr && setting[0] != '\0'; }
 
-void WipeTable(int, Datum) { Wipe({reinterpret_cast<uint8_t*>(table), sizeof *table}); }
-
-/// Makes the mapping once; a restart after a crash finds it and starts from zeros. Only the postmaster comes
-/// here.
-void MapTable() {
-  if (table != nullptr) {
-    WipeTable(0, 0);
-    return;
+void WipeTable(int, Datum) {
+  if (mprotect(table, sizeof *table, PROT_READ | PROT_WRITE) == 0) {
+    Wipe({reinterpret_cast<uint8_t*>(table), sizeof *table});
   }
-  void* memory = mmap(nullptr, sizeof(KeyTable), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+/// Makes the mapping. Only the postmaster comes here, once; its children inherit it.
+void MapTable() {
+  void* memory = mmap(nullptr, sizeof(KeyTable), PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     ereport(FATAL, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not map memory for keys: %m")));
   }
@@ -65,6 +65,16 @@ void MapTable() {
   }
   table = static_cast<KeyTable*>(memory);
   on_proc_exit(WipeTable, 0);
+}
+
+/// Puts new keys in place. The mapping is read-only but for this moment, so that a process gone wild damages
+/// itself and not the keys.
+void ReplaceTable(const KeyTable& fresh) {
+  if (mprotect(table, sizeof *table, PROT_READ | PROT_WRITE) != 0) {
+    ereport(PANIC, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not write keys to shared memory: %m")));
+  }
+  memcpy(static_cast<void*>(table), &fresh, sizeof fresh);
+  mprotect(table, sizeof *table, PROT_READ);
 }
 
 /// A backup of the data directory must not hold the keys to it. pg_wal and tablespaces are links to
@@ -132,6 +142,13 @@ bool ReadKeyring(KeyTable* fresh, CoreText* problem) {
   return CallCore([=] { return ReadTable(fresh, problem); }, problem) == Status::kOk;
 }
 
+/// Lets processes attach to what is in the table. The caller holds the lock.
+void PublishTable() {
+  state->loaded = true;
+  state->loaded_at = table_loaded_at;
+  pg_atomic_fetch_add_u64(&state->generation, 1);
+}
+
 /// Reads the keyring and, if all of it is good, swaps it in. If not, what was loaded stays.
 void LoadKeyring() {
   Size size = sizeof(KeyTable);
@@ -143,10 +160,9 @@ void LoadKeyring() {
   LWLockAcquire(lock, LW_EXCLUSIVE);
   state->last_error = problem;
   if (good) {
-    memcpy(static_cast<void*>(table), fresh, size);
-    state->loaded = true;
-    state->loaded_at = GetCurrentTimestamp();
-    pg_atomic_fetch_add_u64(&state->generation, 1);
+    ReplaceTable(*fresh);
+    table_loaded_at = GetCurrentTimestamp();
+    PublishTable();
   }
   LWLockRelease(lock);
 
@@ -155,7 +171,7 @@ void LoadKeyring() {
   Wipe({reinterpret_cast<uint8_t*>(fresh), size});
   pfree(fresh);
   if (good) {
-    ereport(LOG, (errmsg("pii: keyring loaded: %d keys in %d domains", keys, domains)));
+    ereport(LOG, (errmsg("pii: keyring loaded (%d keys, %d domains)", keys, domains)));
   } else {
     ereport(LOG,
             (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("pii: keyring refused, personal data is locked"),
@@ -182,8 +198,18 @@ void StartSharedMemory() {
   }
   LWLockRelease(AddinShmemInitLock);
   if (found) return;
-  MapTable();
-  LoadKeyring();
+  if (table == nullptr) MapTable();
+  // After a crash of a process PostgreSQL makes shared memory anew, but the key table is the postmaster's,
+  // and read-only: the keys are still there. Reading them again would need a provider that may be down or
+  // slow by now, with PostgreSQL 15 deaf to signals meanwhile, and could bring in another keyring unnoticed.
+  if (table_loaded_at != 0) {
+    LWLockAcquire(lock, LW_EXCLUSIVE);
+    PublishTable();
+    LWLockRelease(lock);
+    ereport(LOG, (errmsg("pii: keys kept over the restart after a crash")));
+  } else {
+    LoadKeyring();
+  }
 }
 
 [[noreturn]] void ReportLocked() {
@@ -191,10 +217,13 @@ void StartSharedMemory() {
   LWLockAcquire(lock, LW_SHARED);
   reason = state->last_error;
   LWLockRelease(lock);
+  // As in the view pii_keyring: the reason tells of the server's files.
+  bool may_know = has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
   ereport(ERROR,
           (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-           errmsg("personal data is locked: no keyring is loaded"), errdetail_internal("%s", reason.data),
-           errhint("Correct the keyring and restart the server. The server log says more.")));
+           errmsg("personal data is locked: no keyring is loaded"),
+           may_know ? errdetail_internal("%s", reason.data) : 0,
+           errhint("Correct the keyring and restart the server. The server log says why it was refused.")));
 }
 
 /// Attaches this process to the keys that are loaded now. kKeyNotPrepared: none are.
@@ -281,15 +310,20 @@ uint16_t SealPrimary() { return protector != nullptr ? protector->seal_primary()
 void EmitKeyring(ReturnSetInfo* result) {
   if (state == nullptr) ReportNotPreloaded();
   constexpr int kColumns = 9;
-  // A copy without material, so that the lock is not held while rows are made.
-  auto* copy = static_cast<KeyTable*>(palloc(sizeof(KeyTable)));
+  // A copy, so that the lock is not held while rows are made; without the material, which leaves the table
+  // for nobody.
+  auto* copy = static_cast<KeyTable*>(palloc0(sizeof(KeyTable)));
   LWLockAcquire(lock, LW_SHARED);
   KeyringState snapshot;
   memcpy(static_cast<void*>(&snapshot), state, sizeof snapshot);
-  memcpy(static_cast<void*>(copy), table, sizeof *copy);
+  copy->domain_count = table->domain_count;
+  for (uint32_t d = 0; d < table->domain_count; ++d) {
+    memcpy(&copy->domains[d], &table->domains[d], offsetof(KeyTable::DomainEntry, hash_key));
+  }
+  for (uint32_t k = 0; k < table->key_count; ++k) {
+    memcpy(static_cast<void*>(&copy->keys[k]), &table->keys[k], offsetof(KeyTable::Key, material));
+  }
   LWLockRelease(lock);
-  for (uint32_t d = 0; d < copy->domain_count; ++d) Wipe(copy->domains[d].hash_key);
-  for (uint32_t k = 0; k < copy->key_count; ++k) Wipe(copy->keys[k].material);
 
   Datum last_error = CStringGetTextDatum(snapshot.last_error.data);
   bool no_error = snapshot.last_error.data[0] == '\0';

@@ -104,8 +104,8 @@ varlena* ReadSealedText(ByteView text, int class_id) {
   return datum;
 }
 
-/// Legacy plaintext comes from a text column, so it is text of the server's encoding. Anything else is a sealed
-/// value whose mark was damaged: ciphertext, which must not pass for a value.
+/// Legacy plaintext comes from a text column, so it is text of the server's encoding. Anything else is a
+/// sealed value whose mark was damaged: ciphertext, which must not pass for a value.
 bool IsLegacyText(ByteView stored) {
   return pg_verify_mbstr(GetDatabaseEncoding(), reinterpret_cast<const char*>(stored.data()),
                          static_cast<int>(stored.size()), true);

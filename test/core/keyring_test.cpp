@@ -230,15 +230,19 @@ TEST(ParseKeyring, RepeatsNoKeyThatStandsWhereANameBelongs) {
                               "/domains/default/seal/keys/3", "/classes/0", "/classes/0/mask", "/domains"}) {
     ExpectRefused([&](Json& json) { At(json, pointer)[key] = key; }, "");
   }
-  // Lower-case hex of a key is made of the characters of a name, but longer than any that is repeated.
-  std::string hex = test::ToHex(test::Specimens(109).RandomBytes(32));
-  for (const char* pointer : {"", "/domains", "/domains/default/seal/keys", "/classes/0/mask"}) {
-    Json json = ValidJson();
-    At(json, pointer)[hex] = hex;
-    std::string problem = Problem(json.dump());
-    EXPECT_NE(problem, "");
-    for (size_t at = 0; at + 8 <= hex.size(); ++at)
-      ASSERT_EQ(problem.find(hex.substr(at, 8)), std::string::npos);
+  // Lower-case hex is made of the characters of a name; so is most of a key cut short.
+  std::string whole = test::ToHex(test::Specimens(109).RandomBytes(32));
+  for (size_t size : {64, 63, 52, 41}) {
+    std::string hex = whole.substr(0, size);
+    for (const char* pointer : {"", "/domains", "/domains/default/seal/keys", "/classes/0/mask"}) {
+      Json json = ValidJson();
+      At(json, pointer)[hex] = hex;
+      std::string problem = Problem(json.dump());
+      EXPECT_NE(problem, "");
+      for (size_t at = 0; at + 8 <= hex.size(); ++at) {
+        ASSERT_EQ(problem.find(hex.substr(at, 8)), std::string::npos) << problem;
+      }
+    }
   }
 }
 

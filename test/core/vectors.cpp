@@ -24,6 +24,12 @@ std::string ToHex(ByteView bytes) {
 
 Bytes ToBytes(std::string_view text) { return {text.begin(), text.end()}; }
 
+Bytes Joined(ByteView first, ByteView second) {
+  Bytes joined(first.begin(), first.end());
+  joined.insert(joined.end(), second.begin(), second.end());
+  return joined;
+}
+
 std::vector<Record> ReadRecords(const std::string& file) {
   std::ifstream in(PII_TEST_VECTOR_DIR "/" + file);
   std::vector<Record> records;

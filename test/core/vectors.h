@@ -14,6 +14,7 @@ using Bytes = std::vector<uint8_t>;
 Bytes FromHex(std::string_view hex);
 std::string ToHex(ByteView bytes);
 Bytes ToBytes(std::string_view text);
+Bytes Joined(ByteView first, ByteView second);
 
 /// One block of `NAME: value` lines of a vector file.
 using Record = std::map<std::string, std::string>;

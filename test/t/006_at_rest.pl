@@ -36,9 +36,9 @@ my @columns = map { lc } split /;/, $header, -1;
 # No line breaks within quotes, that is all this takes for granted.
 sub fields_of
 {
-	my ($line) = @_;
+	my $line = "$_[0];";
 	my @fields;
-	push @fields, defined $1 ? $1 =~ s/""/"/gr : $2 while "$line;" =~ /\G(?:"((?:[^"]|"")*)"|([^;]*));/g;
+	push @fields, defined $1 ? $1 =~ s/""/"/gr : $2 while $line =~ /\G(?:"((?:[^"]|"")*)"|([^;]*));/g;
 	return @fields;
 }
 die 'the file needs a real CSV parser' if grep { scalar(fields_of($_)) != @columns } @lines;

@@ -1,0 +1,171 @@
+// An index, a generated column and extended statistics store what their expression gives. PostgreSQL asks for
+// IMMUTABLE expressions, and pii_reveal() is not; but that is no protection: statistics take any expression,
+// XML constructors count as immutable although they call output functions, and everybody can label a function
+// of his own so. So the rule is the other way round: a sealed value may only go where a sealed value comes
+// out again, or into what reads its header.
+
+#include "expression_guard.h"
+
+#include <initializer_list>
+
+#include "own_function.h"
+#include "pg.h"
+
+namespace pii {
+namespace {
+
+object_access_hook_type next_object_access;
+
+bool HoldsValues(Oid type);
+
+bool HasSealedAttribute(Oid composite) {
+  TupleDesc attributes = lookup_rowtype_tupdesc(composite, -1);
+  bool found = false;
+  for (int i = 0; i < attributes->natts && !found; ++i) {
+    Form_pg_attribute attribute = TupleDescAttr(attributes, i);
+    found = !attribute->attisdropped && HoldsValues(attribute->atttypid);
+  }
+  ReleaseTupleDesc(attributes);
+  return found;
+}
+
+/// Is `type` pii_text, or a domain over it, an array of it, or a row with it?
+bool HoldsValues(Oid type) {
+  check_stack_depth();
+  type = getBaseType(type);
+  Oid element = get_element_type(type);
+  if (OidIsValid(element)) return HoldsValues(element);
+  if (type < FirstNormalObjectId) return false;
+  if (OidIsValid(get_typ_typrelid(type))) return HasSealedAttribute(type);
+  Oid input;
+  Oid io_parameter;
+  getTypeInputInfo(type, &input, &io_parameter);
+  return IsOwnFunction(input, "pii_text_in");
+}
+
+bool IsSealedExpression(Node* node) {
+  // An anonymous row has no type to look into.
+  if (IsA(node, RowExpr) && reinterpret_cast<RowExpr*>(node)->row_typeid == RECORDOID) {
+    ListCell* cell;
+    foreach (cell, reinterpret_cast<RowExpr*>(node)->args) {
+      if (IsSealedExpression(static_cast<Node*>(lfirst(cell)))) return true;
+    }
+    return false;
+  }
+  return HoldsValues(exprType(node));
+}
+
+/// Reads no more than the header, or asks for NULL.
+bool ReadsHeaderOnly(Node* node) {
+  if (IsA(node, NullTest) || IsA(node, FieldSelect)) return true;
+  if (!IsA(node, FuncExpr)) return false;
+  Oid function = reinterpret_cast<FuncExpr*>(node)->funcid;
+  return IsOwnFunction(function, "pii_key_version") || IsOwnFunction(function, "pii_is_sealed");
+}
+
+/// `accepted` points to whether the node above may take a sealed value.
+bool Reveals(Node* node, void* accepted) {
+  if (node == nullptr) return false;
+  if (IsA(node, List) || IsA(node, CaseWhen)) return WalkExpression(node, Reveals, accepted);
+  bool sealed = IsSealedExpression(node);
+  if (sealed && !*static_cast<bool*>(accepted)) return true;
+  bool accepts = sealed || ReadsHeaderOnly(node);
+  return WalkExpression(node, Reveals, &accepts);
+}
+
+bool RevealsIn(Datum node_tree) {
+  bool accepted = true;  // what is stored as pii_text is stored sealed
+  auto* node = static_cast<Node*>(stringToNode(TextDatumGetCString(node_tree)));
+  return Reveals(node, &accepted);
+}
+
+/// A catalog row that the command still running has made: by SnapshotSelf, as no other snapshot sees it.
+struct NewRow {
+  Relation catalog;
+  SysScanDesc scan;
+  HeapTuple row;
+};
+
+NewRow OpenNewRow(Oid catalog, Oid index, ScanKey keys, int key_count) {
+  NewRow found;
+  found.catalog = table_open(catalog, AccessShareLock);
+  found.scan = systable_beginscan(found.catalog, index, true, SnapshotSelf, key_count, keys);
+  found.row = systable_getnext(found.scan);
+  return found;
+}
+
+void CloseNewRow(const NewRow& found) {
+  systable_endscan(found.scan);
+  table_close(found.catalog, AccessShareLock);
+}
+
+/// Does an expression in one of the columns of the row reveal?
+bool RowReveals(const NewRow& found, std::initializer_list<AttrNumber> columns) {
+  if (!HeapTupleIsValid(found.row)) return false;
+  for (AttrNumber column : columns) {
+    bool is_null;
+    Datum tree = heap_getattr(found.row, column, RelationGetDescr(found.catalog), &is_null);
+    if (!is_null && RevealsIn(tree)) return true;
+  }
+  return false;
+}
+
+bool StatisticsReveal(Oid statistics) {
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_statistic_ext_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(statistics));
+  NewRow found = OpenNewRow(StatisticExtRelationId, StatisticExtOidIndexId, &key, 1);
+  bool reveals = RowReveals(found, {Anum_pg_statistic_ext_stxexprs});
+  CloseNewRow(found);
+  return reveals;
+}
+
+/// False for a relation that is no index.
+bool IndexReveals(Oid relation) {
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_index_indexrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+  NewRow found = OpenNewRow(IndexRelationId, IndexRelidIndexId, &key, 1);
+  bool reveals = RowReveals(found, {Anum_pg_index_indexprs, Anum_pg_index_indpred});
+  CloseNewRow(found);
+  return reveals;
+}
+
+bool GeneratedColumnReveals(Oid relation, AttrNumber attribute) {
+  HeapTuple row = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum(attribute));
+  if (!HeapTupleIsValid(row)) return false;
+  bool generated = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(row))->attgenerated != '\0';
+  ReleaseSysCache(row);
+  if (!generated) return false;
+  ScanKeyData keys[2];
+  ScanKeyInit(&keys[0], Anum_pg_attrdef_adrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+  ScanKeyInit(&keys[1], Anum_pg_attrdef_adnum, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(attribute));
+  NewRow found = OpenNewRow(AttrDefaultRelationId, AttrDefaultIndexId, keys, 2);
+  bool reveals = RowReveals(found, {Anum_pg_attrdef_adbin});
+  CloseNewRow(found);
+  return reveals;
+}
+
+[[noreturn]] void Refuse(const char* what) {
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("%s that reveals a sealed column is not supported", what),
+                  errdetail("It would store plaintext."),
+                  errhint("Leave the sealed column out of the expression.")));
+}
+
+void CheckObjectAccess(ObjectAccessType access, Oid class_oid, Oid object, int sub_id, void* argument) {
+  if (next_object_access != nullptr) next_object_access(access, class_oid, object, sub_id, argument);
+  if (access != OAT_POST_CREATE || IsBootstrapProcessingMode()) return;
+  if (class_oid == StatisticExtRelationId && StatisticsReveal(object)) Refuse("statistics on an expression");
+  if (class_oid == RelationRelationId && IndexReveals(object)) Refuse("an index on an expression");
+  if (class_oid == AttrDefaultRelationId && GeneratedColumnReveals(object, static_cast<AttrNumber>(sub_id))) {
+    Refuse("a generated column");
+  }
+}
+
+}  // namespace
+
+void InstallExpressionGuard() {
+  next_object_access = object_access_hook;
+  object_access_hook = CheckObjectAccess;
+}
+
+}  // namespace pii
