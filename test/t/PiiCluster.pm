@@ -149,12 +149,6 @@ sub fails
 }
 
 # The keyring that the server holds was read after the one that `loaded_at` (as SQL shows it) belongs to.
-sub wait_for_reload
-{
-	my ($self, $loaded_at) = @_;
-	return $self->poll_query_until('postgres', "SELECT bool_and(loaded_at > '$loaded_at') FROM pii_keyring");
-}
-
 sub loaded_at
 {
 	my ($self) = @_;
