@@ -56,7 +56,7 @@ CREATE TYPE @extschema@.pii_text (
 CREATE FUNCTION @extschema@.pii_seal(value text, class text DEFAULT 'text') RETURNS @extschema@.pii_text
     AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pii_seal(text, text) IS
-    'encrypts a value under the primary key of its class; sealed text is authenticated and kept';
+    'encrypts a value under the primary key of its class; sealed text is authenticated and kept, or sealed for another class';
 
 CREATE FUNCTION @extschema@.pii_reveal(value @extschema@.pii_text) RETURNS text
     AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;

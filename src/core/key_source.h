@@ -25,8 +25,9 @@ bool IsInside(const char* path, const char* directory);
 
 /// RunKeyringCommand runs `command` with /bin/sh and reads its standard output. Its standard input is empty,
 /// its standard error is the caller's. It fails when the command cannot be started, exits with another status
-/// than 0, writes more than kMaxKeyringSize or takes longer than `timeout_ms` milliseconds; it and everything
-/// it started in its process group are then killed. `*problem` is one line without the command or its output.
+/// than 0, writes more than kMaxKeyringSize or takes longer than `timeout_ms` milliseconds. In the last two
+/// cases it is killed, with everything in its process group. `*problem` is one line without the command or
+/// its output.
 bool RunKeyringCommand(const char* command, int timeout_ms, SecretString* text, std::string* problem);
 
 }  // namespace pii

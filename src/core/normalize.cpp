@@ -57,8 +57,14 @@ Status ToNfkcCasefold(std::string_view value, std::span<char> out, size_t* size)
     }
     return Status::kOk;
   }
+  // NFC first: U+0345 folds to a letter, so that equivalent spellings of it would part ways (The Unicode
+  // Standard, D145).
+  SecretString composed(NormalizedBound(value.size()), '\0');
+  Status status = ToNfc(value, composed, size);
+  if (status != Status::kOk) return status;
+  composed.resize(*size);
   UErrorCode error = U_ZERO_ERROR;
-  return NormalizeWith(icu::Normalizer2::getNFKCCasefoldInstance(error), value, out, size);
+  return NormalizeWith(icu::Normalizer2::getNFKCCasefoldInstance(error), composed, out, size);
 }
 
 /// Makes every run of white space one space, in place, and returns the new size. The result is never longer.
@@ -151,7 +157,7 @@ Status ToUpper(std::string_view value, std::span<char> out, size_t* size) {
   return Fits(static_cast<size_t>(needed), out, size);
 }
 
-/// Letters and digits, upper case: NFKC, upper case, NFC again (upper case may leave it), separators removed.
+/// Letters and digits, upper case: NFKC, separators removed, upper case, NFC again (upper case may leave it).
 Status ToAlphanumeric(std::string_view value, std::span<char> out, size_t* size) {
   if (IsAscii(value)) {
     if (CountAlphanumeric(value) <= 0) return ToNfc(value, out, size);
@@ -160,26 +166,25 @@ Status ToAlphanumeric(std::string_view value, std::span<char> out, size_t* size)
     for (char& c : out.first(*size)) {
       if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     }
-  } else {
-    UErrorCode error = U_ZERO_ERROR;
-    SecretString compatible(NormalizedBound(value.size()), '\0');
-    size_t compatible_size = 0;
-    Status status =
-        NormalizeWith(icu::Normalizer2::getNFKCInstance(error), value, compatible, &compatible_size);
-    if (status != Status::kOk) return status;
-    compatible.resize(compatible_size);
-    if (CountAlphanumeric(compatible) <= 0) return ToNfc(value, out, size);
-
-    SecretString upper(NormalizedBound(compatible_size), '\0');
-    size_t upper_size = 0;
-    status = ToUpper(compatible, upper, &upper_size);
-    if (status != Status::kOk) return status;
-    upper.resize(upper_size);
-    status = ToNfc(upper, out, size);
-    if (status != Status::kOk) return status;
+    *size = RemoveSeparators(out.first(*size));
+    return Status::kOk;
   }
-  *size = RemoveSeparators(out.first(*size));
-  return Status::kOk;
+  UErrorCode error = U_ZERO_ERROR;
+  SecretString compatible(NormalizedBound(value.size()), '\0');
+  size_t compatible_size = 0;
+  Status status =
+      NormalizeWith(icu::Normalizer2::getNFKCInstance(error), value, compatible, &compatible_size);
+  if (status != Status::kOk) return status;
+  compatible.resize(compatible_size);
+  if (CountAlphanumeric(compatible) <= 0) return ToNfc(value, out, size);
+  compatible.resize(RemoveSeparators(compatible));
+
+  SecretString upper(NormalizedBound(compatible.size()), '\0');
+  size_t upper_size = 0;
+  status = ToUpper(compatible, upper, &upper_size);
+  if (status != Status::kOk) return status;
+  upper.resize(upper_size);
+  return ToNfc(upper, out, size);
 }
 
 /// Digits, with a + in front where the normaliser keeps one.

@@ -216,6 +216,7 @@ Status Protector::IndexValue(uint16_t class_id, std::string_view transform, std:
                              std::span<char> scratch, BlindIndexValue* value) {
   const PiiClass* pii_class = FindClass(class_id);
   if (pii_class == nullptr) return Status::kUnknownClass;
+  if (pii_class->normalizer == Normalizer::kNone) return Status::kNotSearchable;
   ForgetKeysOfParent();
   auto found = blind_index_keys_.find(KeyId(class_id, blind_index_primary_));
   if (found == blind_index_keys_.end()) {

@@ -111,6 +111,14 @@ TEST_F(ReadKeyringFileTest, RefusesWhatIsNoRegularFile) {
   }
 }
 
+TEST_F(ReadKeyringFileTest, RefusesAFileWithAnotherName) {
+  std::ofstream(Path("file")) << "keys";
+  ASSERT_EQ(chmod(Path("file").c_str(), 0600), 0);
+  ASSERT_EQ(FileProblem(Path("file")), "");
+  ASSERT_EQ(link(Path("file").c_str(), Path("other").c_str()), 0);
+  EXPECT_EQ(FileProblem(Path("file")), "it has more than one hard link");
+}
+
 TEST_F(ReadKeyringFileTest, RefusesAMissingFile) {
   EXPECT_EQ(FileProblem(Path("nothing")), "cannot open it: No such file or directory");
 }
@@ -161,7 +169,15 @@ TEST_F(IsInsideTest, CountsWhatCannotBeResolvedAsInside) {
   EXPECT_TRUE(IsInside(Path("nothing").c_str(), Path("data").c_str()));
   EXPECT_TRUE(IsInside(Path("loop").c_str(), Path("data").c_str()));
   EXPECT_TRUE(IsInside("", Path("data").c_str()));
-  EXPECT_TRUE(IsInside(Path("file").c_str(), Path("no-directory").c_str()));
+  EXPECT_TRUE(IsInside(Path("file").c_str(), Path("loop").c_str()));
+}
+
+// The directory of a tablespace may be lost.
+TEST_F(IsInsideTest, FindsNothingInADirectoryThatIsNotThere) {
+  std::ofstream(Path("file"));
+  fs::create_symlink(Path("lost"), Path("tablespace"));
+  EXPECT_FALSE(IsInside(Path("file").c_str(), Path("no-directory").c_str()));
+  EXPECT_FALSE(IsInside(Path("file").c_str(), Path("tablespace").c_str()));
 }
 
 // Commands.
@@ -254,6 +270,17 @@ TEST_F(RunKeyringCommandTest, KillsACommandThatIgnoresSignals) {
 TEST_F(RunKeyringCommandTest, KillsACommandThatHangsAfterItsOutput) {
   EXPECT_EQ(Run("echo $$ > " + Path("pid") + "; echo hello; exec >&-; sleep 600", kShortTime),
             kTimeoutProblem);
+  EXPECT_TRUE(IsGone(Path("pid")));
+}
+
+// Its own group is not the one it was started in.
+TEST_F(RunKeyringCommandTest, KillsACommandThatLeftItsProcessGroup) {
+  EXPECT_EQ(Run("exec perl -e 'if (my $child = fork) { 1 until setpgrp(0, $child); open my $file, \">\", \"" +
+                    Path("pid") +
+                    "\"; print $file $$; close $file; sleep 600 } setpgrp; sleep 1 until getppid == 1'",
+                kShortTime * 10),
+            "! it did not finish within 2000 ms (pii.keyring_timeout)");
+  EXPECT_LT(took_, 10'000);
   EXPECT_TRUE(IsGone(Path("pid")));
 }
 

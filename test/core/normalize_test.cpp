@@ -144,6 +144,21 @@ TEST(Normalize, KeepsLettersAndDigitsUpperCase) {
   }
 }
 
+// What stands between two characters must not keep them from becoming one.
+TEST(Normalize, ComposesWhatSeparatorsKeptApart) {
+  EXPECT_EQ(Normalized(BuiltinClass("passport"), "\u1100-\u1161"), "\uac00");
+  EXPECT_EQ(Normalized(BuiltinClass("passport"), "\uac00"), "\uac00");
+}
+
+// U+0345 is a mark to NFC and a letter to casefold.
+TEST(Normalize, FoldsEquivalentSpellingsOfIotaSubscriptAlike) {
+  for (const char* name : {"name", "email", "address"}) {
+    const PiiClass& pii_class = BuiltinClass(name);
+    EXPECT_EQ(Normalized(pii_class, "\u1fb3\u0301"), Normalized(pii_class, "\u1fb4")) << name;
+    EXPECT_EQ(Normalized(pii_class, "\u03b1\u0345\u0301"), Normalized(pii_class, "\u1fb4")) << name;
+  }
+}
+
 TEST(Normalize, WritesDatesInIso8601) {
   ExpectForms(BuiltinClass("dob"), {{"1980-05-06", "1980-05-06"},
                                     {"19800506", "1980-05-06"},

@@ -438,11 +438,15 @@ TEST(Protector, RefusesMaskedValues) {
                                  {kText, "****"},
                                  {kText, "[text]"},
                                  {kCustom, "****789"},
+                                 {kSsn, "[name]"},
+                                 {kText, "[keep_0_3]"},
                                  {kCustom, "[keep_0_3]"}}) {
     EXPECT_EQ(desk.Seal(class_id, value, &sealed), Status::kMaskedValue) << value;
     EXPECT_TRUE(HoldsNoPlaintext(sealed));
   }
-  for (auto [class_id, value] : {std::pair<uint16_t, const char*>{kSsn, "[name]"},
+  for (auto [class_id, value] : {std::pair<uint16_t, const char*>{kSsn, "[unknown_class]"},
+                                 {kText, "[]"},
+                                 {kText, "[ssn"},
                                  {kText, "***-**-6789"},
                                  {kText, "*"},
                                  {kText, ""},
