@@ -10,7 +10,7 @@ void ComputeStatistics(VacAttrStats* stats, AnalyzeAttrFetchFunc fetch, int samp
   int nulls = 0;
   double width = 0;
   for (int row = 0; row < sample_rows; ++row) {
-    vacuum_delay_point();
+    AnalyzeDelayPoint();
     bool is_null;
     Datum value = fetch(stats, row, &is_null);
     if (is_null) {

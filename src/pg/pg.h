@@ -84,6 +84,15 @@ inline int StatisticsTarget(const VacAttrStats* stats) {
 #endif
 }
 
+/// A point where ANALYZE may be throttled or cancelled: PostgreSQL 18 wants to know that it is ANALYZE.
+inline void AnalyzeDelayPoint() {
+#if PG_VERSION_NUM >= 180000
+  vacuum_delay_point(true);
+#else
+  vacuum_delay_point();
+#endif
+}
+
 /// expression_tree_walker. PostgreSQL 15 declares the walker in the C manner, without arguments, which to C++
 /// is another type; 16 declares it properly.
 inline bool WalkExpression(Node* node, bool (*walker)(Node*, void*), void* context) {
