@@ -10,7 +10,7 @@ core_objects = $(addprefix src/core/, aead.o base64.o blind_index.o key_derivati
   keyring_json.o mask.o normalize.o pii_class.o protect.o random.o sealed_text.o sealed_value.o self_test.o shape.o \
   wiping_delete.o)
 pg_objects = $(addprefix src/pg/, analyze.o boundary.o catalog_views.o encoding.o expression_guard.o functions.o \
-  module.o own_function.o report.o \
+  log_guard.o module.o own_function.o report.o \
   settings.o shared_keys.o type_io.o type_modifier.o values.o)
 cli_objects = $(patsubst %.cpp, %.o, $(wildcard src/cli/*.cpp))
 OBJS = $(core_objects) $(pg_objects)

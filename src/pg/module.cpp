@@ -1,6 +1,7 @@
 // Where PostgreSQL meets the library.
 
 #include "expression_guard.h"
+#include "log_guard.h"
 #include "pg.h"
 #include "settings.h"
 #include "shared_keys.h"
@@ -13,6 +14,7 @@ PGDLLEXPORT void _PG_init(void);
 void _PG_init(void) {
   pii::DefineSettings();
   pii::InstallExpressionGuard();
+  pii::InstallLogGuard();
   // Loaded later than that, the library can be asked for its types but has no keys: every use of a value is
   // an error.
   if (process_shared_preload_libraries_in_progress) pii::InstallSharedKeys();

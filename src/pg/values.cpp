@@ -1,6 +1,7 @@
 #include "values.h"
 
 #include "encoding.h"
+#include "log_guard.h"
 #include "mask.h"
 #include "pg.h"
 #include "report.h"
@@ -41,6 +42,7 @@ SealedValue ParseStored(ByteView stored) {
 
 /// Reveals to UTF-8, in a palloc'ed buffer behind `head` bytes. Nothing is left behind on failure.
 Status RevealUtf8(const SealedValue& value, size_t head, char** buffer, size_t* size) {
+  NoteValuesInUse();
   size_t bound = value.plaintext_bound();
   *buffer = NewText(head, bound);
   ByteSpan plaintext(Bytes(*buffer) + head, bound);
@@ -117,6 +119,7 @@ ByteView RequireLegacyText(ByteView stored) {
 }
 
 Rendered CopyLegacy(const varlena* datum, size_t head) {
+  NoteValuesInUse();
   ByteView text = RequireLegacyText(StoredBytes(datum));
   Rendered rendered{NewText(head, text.size()), text.size()};
   memcpy(rendered.buffer + head, text.data(), text.size());
@@ -145,11 +148,13 @@ ByteView StoredBytes(const varlena* datum) {
 }
 
 varlena* SealText(ByteView text, uint16_t class_id) {
+  NoteValuesInUse();
   if (LooksLikeSealedText(AsText(text))) return ReadSealedText(text, class_id);
   return SealServerText(text, class_id);
 }
 
 varlena* SealTextKeepingClass(ByteView text) {
+  NoteValuesInUse();
   if (LooksLikeSealedText(AsText(text))) return ReadSealedText(text, -1);
   return SealServerText(text, kTextClass);
 }
