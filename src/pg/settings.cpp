@@ -32,7 +32,6 @@ void DefineServerSettings() {
       "pii.keyring_timeout", "Time that pii.keyring_command may take.",
       "A command that takes longer is killed; the server starts, and personal data is locked.",
       &settings.keyring_timeout, 30000, 100, 600000, PGC_POSTMASTER, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  MarkGUCPrefixReserved("pii");
 }
 
 }  // namespace
@@ -49,6 +48,8 @@ void DefineSettings() {
       "pii.core_dumps", "Lets a server process that holds keys dump core.",
       "Off, such a process is marked as not dumpable: a core file would hold keys and values.",
       &settings.core_dumps, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  // Last: it forgets every other name of the prefix that postgresql.conf has set.
+  if (process_shared_preload_libraries_in_progress) MarkGUCPrefixReserved("pii");
 }
 
 }  // namespace pii
