@@ -82,6 +82,22 @@ CREATE INDEX ON holders ((ARRAY[id, 1])) WHERE d IS NULL;
 CREATE TABLE harmless (s pii_text(ssn), version int GENERATED ALWAYS AS (pii_key_version(s)) STORED, copy pii_text(ssn) GENERATED ALWAYS AS (s) STORED, n int DEFAULT 1);
 INSERT INTO harmless VALUES ('123-45-6789');
 SELECT s, version, copy, pii_sealed(s) = pii_sealed(copy) AS same FROM harmless;
+-- Nor does an index of whole rows that was there before the column was sealed.
+CREATE TABLE rows_text (id int, s text);
+CREATE FUNCTION lying_row(record) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1::text; END';
+CREATE INDEX whole_row ON rows_text (lying_row(rows_text));
+CREATE TYPE grows AS (n int);
+CREATE TABLE of_grows (g grows);
+CREATE INDEX grown ON of_grows (lying_row(g));
+SELECT s, (error_of(s)).* FROM (VALUES
+    ('ALTER TABLE rows_text ALTER s TYPE pii_text(ssn)'), ('ALTER TABLE rows_text ADD t pii_text(ssn)'),
+    ('ALTER TYPE grows ADD ATTRIBUTE s pii_text(ssn)')) AS t(s);
+DROP INDEX whole_row, grown;
+ALTER TABLE rows_text ALTER s TYPE pii_text(ssn);
+ALTER TYPE grows ADD ATTRIBUTE s pii_text(ssn);
+DROP TABLE rows_text, of_grows;
+DROP TYPE grows;
+DROP FUNCTION lying_row;
 DROP TABLE holders, harmless;
 DROP TYPE holder;
 DROP FUNCTION lying;

@@ -167,8 +167,7 @@ std::string Count(size_t count, const std::string& one, const std::string& many)
   return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
-constexpr const char* kReload =
-    "restart every server that uses the keyring";
+constexpr const char* kReload = "restart every server that uses the keyring";
 
 }  // namespace
 

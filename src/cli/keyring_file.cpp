@@ -245,11 +245,14 @@ bool RefuseToRead(const std::string& path, const std::string& what, Problem* pro
   if (info.st_uid == 0 && (info.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0) {
     return Refuse(problem, message, "run: chmod 640 " + word);
   }
+  if (info.st_nlink > 1) {
+    return Refuse(problem, message, "remove its other names; find them with: find / -xdev -samefile " + word);
+  }
   if (info.st_uid != 0 && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return Refuse(problem, message, "run: chmod 600 " + word);
   }
   if (access(path.c_str(), R_OK) != 0) {
-    return Refuse(problem, message, "run this as root, or as a user in the group of the file");
+    return Refuse(problem, message, "run this as root, or as the user that runs the server");
   }
   return Refuse(problem, message, "restore the file from a backup");
 }

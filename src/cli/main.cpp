@@ -93,11 +93,12 @@ class CommandLine {
         "the same key. The primary of each purpose has a *.\n\n"
         "Example:\n  pii-keyring list /etc/postgresql/pii.json");
 
-    AddCommand(
-        "verify", "Check that a server would accept the file", pii::cli::VerifyKeyring,
-        "Checks owner and mode of the file, every rule of its format, and the cipher of this machine.\n"
-        "Prints one line that begins with OK, or the problem and what to do; changes nothing.\n\n"
-        "Example:\n  pii-keyring verify /etc/postgresql/pii.json");
+    AddCommand("verify", "Check that a server would accept the file", pii::cli::VerifyKeyring,
+               "Checks owner and mode of the file, every rule of its format, and the cipher of this machine; "
+               "not where\n"
+               "the file lies: a server refuses one in its data directory, pg_wal or a tablespace.\n"
+               "Prints one line that begins with OK, or the problem and what to do; changes nothing.\n\n"
+               "Example:\n  pii-keyring verify /etc/postgresql/pii.json");
   }
 
   /// Run returns the exit status.

@@ -27,6 +27,13 @@ Status RemovePadding(ByteView padded, size_t* size) {
   return Status::kOk;
 }
 
+/// Blanks around a mask make no data of it.
+std::string_view TrimBlanks(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
 bool IsMaskedValue(const PiiClass& pii_class, std::string_view value) {
   if (!MayBeMask(value)) return false;
   SecretString scratch(MaskBound(value.size()), '\0');
@@ -140,8 +147,8 @@ Status Protector::Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, c
   const PiiClass* pii_class = FindClass(class_id);
   if (pii_class == nullptr) return refuse(Status::kUnknownClass);
   if (sealed.size() != SealedSize(plaintext.size(), options)) return refuse(Status::kBufferTooSmall);
-  if (IsMaskedValue(*pii_class, AsText(plaintext)) || IsRedacted(AsText(plaintext)))
-    return refuse(Status::kMaskedValue);
+  std::string_view trimmed = TrimBlanks(AsText(plaintext));
+  if (IsMaskedValue(*pii_class, trimmed) || IsRedacted(trimmed)) return refuse(Status::kMaskedValue);
   SealKey* key;
   Status status = FindSealKey(class_id, seal_primary_, &key);
   if (status != Status::kOk) return status;

@@ -16,9 +16,13 @@ namespace {
 
 object_access_hook_type next_object_access;
 
+/// The relation that the command still running gives a sealed column; the catalogs do not show it yet.
+Oid sealed_relation;
+
 bool HoldsValues(Oid type);
 
 bool HasSealedAttribute(Oid composite) {
+  if (OidIsValid(sealed_relation) && get_typ_typrelid(composite) == sealed_relation) return true;
   TupleDesc attributes = lookup_rowtype_tupdesc(composite, -1);
   bool found = false;
   for (int i = 0; i < attributes->natts && !found; ++i) {
@@ -151,14 +155,69 @@ bool GeneratedColumnReveals(Oid relation, AttrNumber attribute) {
                   errhint("Leave the sealed column out of the expression.")));
 }
 
-void CheckObjectAccess(ObjectAccessType access, Oid class_oid, Oid object, int sub_id, void* argument) {
-  if (next_object_access != nullptr) next_object_access(access, class_oid, object, sub_id, argument);
-  if (access != OAT_POST_CREATE || IsBootstrapProcessingMode()) return;
+bool GivesSealedColumn(Oid relation, AttrNumber attribute) {
+  ScanKeyData keys[2];
+  ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ,
+              ObjectIdGetDatum(relation));
+  ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(attribute));
+  NewRow found = OpenNewRow(AttributeRelationId, AttributeRelidNumIndexId, keys, 2);
+  bool sealed = HeapTupleIsValid(found.row) &&
+                HoldsValues(reinterpret_cast<Form_pg_attribute>(GETSTRUCT(found.row))->atttypid);
+  CloseNewRow(found);
+  return sealed;
+}
+
+/// The first row of a catalog with an expression that reveals; its first column, an OID, goes to `*object`.
+bool FindRevealing(Oid catalog_oid, AttrNumber key, std::initializer_list<AttrNumber> columns, Oid* object) {
+  NewRow scan;
+  scan.catalog = table_open(catalog_oid, AccessShareLock);
+  scan.scan = systable_beginscan(scan.catalog, InvalidOid, false, SnapshotSelf, 0, nullptr);
+  bool reveals = false;
+  while (!reveals && HeapTupleIsValid(scan.row = systable_getnext(scan.scan))) {
+    reveals = RowReveals(scan, columns);
+    bool is_null;
+    if (reveals)
+      *object = DatumGetObjectId(heap_getattr(scan.row, key, RelationGetDescr(scan.catalog), &is_null));
+  }
+  CloseNewRow(scan);
+  return reveals;
+}
+
+/// A column became sealed. PostgreSQL makes anew what names the column, and it was checked then; but an index
+/// or statistics of a whole row, here or of a table that has such rows in a column, go on as they are. Such
+/// commands are rare, so all expressions of the database are looked at.
+void CheckRowExpressions(Oid relation) {
+  Oid object = InvalidOid;
+  sealed_relation = relation;
+  bool by_index = FindRevealing(IndexRelationId, Anum_pg_index_indexrelid,
+                                {Anum_pg_index_indexprs, Anum_pg_index_indpred}, &object);
+  bool by_statistics = !by_index && FindRevealing(StatisticExtRelationId, Anum_pg_statistic_ext_oid,
+                                                  {Anum_pg_statistic_ext_stxexprs}, &object);
+  sealed_relation = InvalidOid;
+  if (!by_index && !by_statistics) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("an expression would reveal the sealed column"),
+           errdetail("%s stores an expression of rows that hold the column.",
+                     by_index ? psprintf("Index \"%s\"", get_rel_name(object)) : "A statistics object"),
+           errhint("Drop it first.")));
+}
+
+void CheckNewObject(Oid class_oid, Oid object, int sub_id) {
   if (class_oid == StatisticExtRelationId && StatisticsReveal(object)) Refuse("statistics on an expression");
-  if (class_oid == RelationRelationId && IndexReveals(object)) Refuse("an index on an expression");
+  if (class_oid == RelationRelationId && sub_id == 0 && IndexReveals(object))
+    Refuse("an index on an expression");
   if (class_oid == AttrDefaultRelationId && GeneratedColumnReveals(object, static_cast<AttrNumber>(sub_id))) {
     Refuse("a generated column");
   }
+}
+
+void CheckObjectAccess(ObjectAccessType access, Oid class_oid, Oid object, int sub_id, void* argument) {
+  if (next_object_access != nullptr) next_object_access(access, class_oid, object, sub_id, argument);
+  if (IsBootstrapProcessingMode() || (access != OAT_POST_CREATE && access != OAT_POST_ALTER)) return;
+  sealed_relation = InvalidOid;  // an error may have left it
+  if (access == OAT_POST_CREATE) CheckNewObject(class_oid, object, sub_id);
+  bool is_column = class_oid == RelationRelationId && sub_id > 0;
+  if (is_column && GivesSealedColumn(object, static_cast<AttrNumber>(sub_id))) CheckRowExpressions(object);
 }
 
 }  // namespace

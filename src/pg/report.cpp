@@ -33,9 +33,9 @@ const char* ClassLabel(uint16_t class_id) {
     case Status::kUnknownClass:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("class %u is not declared in the keyring", class_id),
-                      errhint(class_id < kFirstCustomClass ? "Ids below 1000 belong to later versions of pii."
-                                                           : "Add the class to the keyring's \"classes\". "
-                                                             "The view pii_classes lists those there are.")));
+                      errhint(class_id < kFirstCustomClass
+                                  ? "Ids below 1000 belong to later versions of pii."
+                                  : "Add the class to the keyring's \"classes\" and restart the server.")));
     case Status::kMaskedValue:
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a masked value cannot be stored"),
                       errdetail("The value is a masked or redacted form, not data (class %s).",
@@ -106,7 +106,8 @@ void ReportStatus(Status status, Origin origin, uint16_t class_id, uint16_t key_
               (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                errmsg("key version %u of domain \"%s\" is not in the keyring", key_version, settings.domain),
                errdetail("A value of class %s needs it.", ClassLabel(class_id)),
-               errhint("Give the server the keyring that holds this version, and restart it.")));
+               errhint("Give the server the keyring that holds this version, and restart it; or set "
+                       "pii.domain to the domain that the value belongs to.")));
     case Status::kKeyDisabled:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("key version %u of domain \"%s\" is disabled", key_version, settings.domain),

@@ -147,7 +147,9 @@ bool ReadKeyring(KeyTable* fresh, CoreText* problem) {
     return refuse("pii.keyring_file: it must be an absolute path");
   }
   if (has_file && access(settings.keyring_file, F_OK) == 0 && IsInsideCluster(settings.keyring_file)) {
-    return refuse("pii.keyring_file: it lies inside the data directory, whose backups would hold the keys");
+    return refuse(
+        "pii.keyring_file: it lies inside the data directory, pg_wal or a tablespace, whose backups would "
+        "hold the keys");
   }
   return CallCore([=] { return ReadTable(fresh, problem); }, problem) == Status::kOk;
 }
@@ -181,7 +183,7 @@ void LoadKeyring() {
   Wipe({reinterpret_cast<uint8_t*>(fresh), size});
   pfree(fresh);
   if (good) {
-    ereport(LOG, (errmsg("pii: keyring loaded (%d keys, %d domains)", keys, domains)));
+    ereport(LOG, (errmsg("pii: keyring loaded, keys: %d, domains: %d", keys, domains)));
   } else {
     ereport(LOG,
             (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("pii: keyring refused, personal data is locked"),

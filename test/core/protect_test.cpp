@@ -439,6 +439,8 @@ TEST(Protector, RefusesMaskedValues) {
                                  {kText, "[text]"},
                                  {kCustom, "****789"},
                                  {kSsn, "[name]"},
+                                 {kSsn, " ***-**-6789"},
+                                 {kSsn, "[ssn]  "},
                                  {kText, "[keep_0_3]"},
                                  {kCustom, "[keep_0_3]"}}) {
     EXPECT_EQ(desk.Seal(class_id, value, &sealed), Status::kMaskedValue) << value;
