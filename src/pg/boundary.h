@@ -5,16 +5,17 @@
 // PostgreSQL reports an error by longjmp, which skips destructors; C++ by exceptions, which must not reach
 // PostgreSQL. So a core call is wrapped, and the error is raised after the wrapper has returned:
 //
-//   wrong                                               right
-//   std::string text = FormatKeyring(keyring);          Status status = CallCore([&] { return Format(...);
-//   }); if (text.empty()) ereport(ERROR, ...);              if (status != Status::kOk) Report(status);
-//   // longjmp: text is never freed, and holds keys     // nothing in this frame has a destructor
+// clang-format off
+//   wrong                                            right
+//   std::string text = FormatKeyring(keyring);       Status status = CallCore([&] { return Format(...); });
+//   if (text.empty()) ereport(ERROR, ...);           if (status != Status::kOk) ereport(ERROR, ...);
+//   // longjmp: text is never freed, and holds keys  // nothing in this frame has a destructor
 //
-//   try { ... } catch (std::exception& e) {             CoreText text;
-//     ereport(ERROR, errmsg("%s", e.what()));           Status status = CallCore([&] { ... }, &text);
-//   }                                                   if (status != Status::kOk) ereport(ERROR, ...
-//   text.data);
-//   // longjmp out of a catch leaks the exception
+//   try { ... } catch (std::exception& e) {          CoreText text;
+//     ereport(ERROR, errmsg("%s", e.what()));        Status status = CallCore([&] { ... }, &text);
+//   }                                                if (status != Status::kOk) ereport(ERROR, ... text.data);
+//   // longjmp out of a catch leaks the exception    // the catch block was left long ago
+// clang-format on
 //
 // A frame that can ereport (that is: calls any PostgreSQL function) holds only trivially destructible
 // objects.

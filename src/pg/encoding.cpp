@@ -25,11 +25,7 @@ bool Convert(int from, int to, ByteView source, char* target, size_t capacity, s
 }
 
 /// The room pg_do_encoding_conversion_buf wants to convert everything in one call.
-size_t ConversionBound(size_t size) {
-  size_t bound = (size + 1) * MAX_CONVERSION_GROWTH + 1;
-  if (bound > MaxAllocSize) ReportTooLong();
-  return bound;
-}
+size_t ConversionBound(size_t size) { return (size + 1) * MAX_CONVERSION_GROWTH + 1; }
 
 }  // namespace
 
@@ -48,6 +44,7 @@ ByteView ToUtf8(ByteView text) {
   }
   if (ServerIsUtf8() || IsAscii(AsText(text))) return text;
   size_t capacity = ConversionBound(text.size());
+  if (capacity > MaxAllocSize) ReportTooLong();
   char* converted = static_cast<char*>(palloc(capacity));
   size_t size = 0;
   if (!Convert(GetDatabaseEncoding(), PG_UTF8, text, converted, capacity, &size)) {
@@ -63,6 +60,10 @@ char* FromUtf8(char* buffer, size_t head, size_t* size) {
   ByteView text(reinterpret_cast<uint8_t*>(buffer) + head, *size);
   if (ServerIsUtf8() || IsAscii(AsText(text))) return buffer;
   size_t capacity = ConversionBound(*size);
+  if (head + capacity > MaxAllocSize) {
+    Wipe({reinterpret_cast<uint8_t*>(buffer), head + *size});
+    ReportTooLong();
+  }
   char* converted = static_cast<char*>(palloc(head + capacity));
   size_t converted_size = 0;
   bool done = Convert(PG_UTF8, GetDatabaseEncoding(), text, converted + head, capacity, &converted_size);

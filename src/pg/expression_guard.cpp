@@ -167,7 +167,8 @@ bool GivesSealedColumn(Oid relation, AttrNumber attribute) {
   return sealed;
 }
 
-/// The first row of a catalog with an expression that reveals; its first column, an OID, goes to `*object`.
+/// Looks for a row of a catalog with an expression that reveals; the OID in its column `key` goes to
+/// `*object`.
 bool FindRevealing(Oid catalog_oid, AttrNumber key, std::initializer_list<AttrNumber> columns, Oid* object) {
   NewRow scan;
   scan.catalog = table_open(catalog_oid, AccessShareLock);

@@ -66,6 +66,7 @@ Status SealUtf8(ByteView text, uint16_t class_id, varlena** datum) {
 
 /// Seals text of the server's encoding, which is no sealed text.
 varlena* SealServerText(ByteView text, uint16_t class_id) {
+  CurrentProtector();  // raises what there is to raise of keys before there is a copy to wipe
   ByteView utf8 = ToUtf8(text);
   varlena* datum;
   Status status = SealUtf8(utf8, class_id, &datum);
