@@ -140,6 +140,391 @@ COMMENT ON CAST (@extschema@.pii_text AS character) IS 'the form that pii.view s
 CREATE CAST (@extschema@.pii_text AS name) WITH INOUT;
 COMMENT ON CAST (@extschema@.pii_text AS name) IS 'the form that pii.view says';
 
+-- type: pii_blind_index
+
+CREATE TYPE @extschema@.pii_blind_index;
+COMMENT ON TYPE @extschema@.pii_blind_index IS
+    'keyed hash of a value, for exact search without decrypting; the first two bytes are the version of the key';
+
+CREATE FUNCTION @extschema@.pii_blind_index_in(cstring) RETURNS @extschema@.pii_blind_index
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_in(cstring) IS
+    'input: 32 hexadecimal digits';
+
+CREATE FUNCTION @extschema@.pii_blind_index_out(@extschema@.pii_blind_index) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_out(@extschema@.pii_blind_index) IS
+    'output: 32 hexadecimal digits';
+
+CREATE FUNCTION @extschema@.pii_blind_index_recv(internal) RETURNS @extschema@.pii_blind_index
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_recv(internal) IS
+    'binary input: 16 bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_send(@extschema@.pii_blind_index) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_send(@extschema@.pii_blind_index) IS
+    'binary output: 16 bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_typanalyze(internal) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_typanalyze(internal) IS
+    'ANALYZE: fraction of NULLs and number of distinct values; no values, no histogram, no keys needed';
+
+CREATE TYPE @extschema@.pii_blind_index (
+    INPUT = @extschema@.pii_blind_index_in,
+    OUTPUT = @extschema@.pii_blind_index_out,
+    RECEIVE = @extschema@.pii_blind_index_recv,
+    SEND = @extschema@.pii_blind_index_send,
+    ANALYZE = @extschema@.pii_blind_index_typanalyze,
+    INTERNALLENGTH = 16,
+    ALIGNMENT = char
+);
+
+CREATE FUNCTION @extschema@.pii_blind_index_eq(@extschema@.pii_blind_index, @extschema@.pii_blind_index) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_eq(@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS
+    'equal, by bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_ne(@extschema@.pii_blind_index, @extschema@.pii_blind_index) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_ne(@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS
+    'not equal, by bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_lt(@extschema@.pii_blind_index, @extschema@.pii_blind_index) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_lt(@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS
+    'less than, by bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_le(@extschema@.pii_blind_index, @extschema@.pii_blind_index) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_le(@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS
+    'less than or equal, by bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_gt(@extschema@.pii_blind_index, @extschema@.pii_blind_index) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_gt(@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS
+    'greater than, by bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_ge(@extschema@.pii_blind_index, @extschema@.pii_blind_index) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_ge(@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS
+    'greater than or equal, by bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_cmp(@extschema@.pii_blind_index, @extschema@.pii_blind_index) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_cmp(@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS
+    'order by bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_hash(@extschema@.pii_blind_index) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_hash(@extschema@.pii_blind_index) IS
+    'hash of the bytes';
+
+CREATE FUNCTION @extschema@.pii_blind_index_hash_extended(@extschema@.pii_blind_index, bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_hash_extended(@extschema@.pii_blind_index, bigint) IS
+    'hash of the bytes with a seed';
+
+CREATE FUNCTION @extschema@.pii_blind_index_eqsel(internal, oid, internal, integer) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_blind_index_eqsel(internal, oid, internal, integer) IS
+    'selectivity of = and of = ANY (terms)';
+
+CREATE OPERATOR @extschema@.= (
+    LEFTARG = @extschema@.pii_blind_index, RIGHTARG = @extschema@.pii_blind_index, FUNCTION = @extschema@.pii_blind_index_eq,
+    COMMUTATOR = OPERATOR(@extschema@.=), NEGATOR = OPERATOR(@extschema@.<>), HASHES, MERGES, RESTRICT = @extschema@.pii_blind_index_eqsel, JOIN = eqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.= (@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS 'equal';
+
+CREATE OPERATOR @extschema@.<> (
+    LEFTARG = @extschema@.pii_blind_index, RIGHTARG = @extschema@.pii_blind_index, FUNCTION = @extschema@.pii_blind_index_ne,
+    COMMUTATOR = OPERATOR(@extschema@.<>), NEGATOR = OPERATOR(@extschema@.=), RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.<> (@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS 'not equal';
+
+CREATE OPERATOR @extschema@.< (
+    LEFTARG = @extschema@.pii_blind_index, RIGHTARG = @extschema@.pii_blind_index, FUNCTION = @extschema@.pii_blind_index_lt,
+    COMMUTATOR = OPERATOR(@extschema@.>), NEGATOR = OPERATOR(@extschema@.>=), RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR @extschema@.< (@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS 'less than, by bytes';
+
+CREATE OPERATOR @extschema@.<= (
+    LEFTARG = @extschema@.pii_blind_index, RIGHTARG = @extschema@.pii_blind_index, FUNCTION = @extschema@.pii_blind_index_le,
+    COMMUTATOR = OPERATOR(@extschema@.>=), NEGATOR = OPERATOR(@extschema@.>), RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR @extschema@.<= (@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS 'less than or equal, by bytes';
+
+CREATE OPERATOR @extschema@.> (
+    LEFTARG = @extschema@.pii_blind_index, RIGHTARG = @extschema@.pii_blind_index, FUNCTION = @extschema@.pii_blind_index_gt,
+    COMMUTATOR = OPERATOR(@extschema@.<), NEGATOR = OPERATOR(@extschema@.<=), RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR @extschema@.> (@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS 'greater than, by bytes';
+
+CREATE OPERATOR @extschema@.>= (
+    LEFTARG = @extschema@.pii_blind_index, RIGHTARG = @extschema@.pii_blind_index, FUNCTION = @extschema@.pii_blind_index_ge,
+    COMMUTATOR = OPERATOR(@extschema@.<=), NEGATOR = OPERATOR(@extschema@.<), RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR @extschema@.>= (@extschema@.pii_blind_index, @extschema@.pii_blind_index) IS 'greater than or equal, by bytes';
+
+CREATE OPERATOR CLASS @extschema@.pii_blind_index_ops DEFAULT FOR TYPE @extschema@.pii_blind_index USING btree AS
+    OPERATOR 1 @extschema@.<, OPERATOR 2 @extschema@.<=, OPERATOR 3 @extschema@.=, OPERATOR 4 @extschema@.>=, OPERATOR 5 @extschema@.>,
+    FUNCTION 1 @extschema@.pii_blind_index_cmp(@extschema@.pii_blind_index, @extschema@.pii_blind_index),
+    FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS @extschema@.pii_blind_index_ops USING btree IS 'blind index values, by bytes';
+COMMENT ON OPERATOR FAMILY @extschema@.pii_blind_index_ops USING btree IS 'blind index values, by bytes';
+
+CREATE OPERATOR CLASS @extschema@.pii_blind_index_ops DEFAULT FOR TYPE @extschema@.pii_blind_index USING hash AS
+    OPERATOR 1 @extschema@.=,
+    FUNCTION 1 @extschema@.pii_blind_index_hash(@extschema@.pii_blind_index),
+    FUNCTION 2 @extschema@.pii_blind_index_hash_extended(@extschema@.pii_blind_index, bigint);
+COMMENT ON OPERATOR CLASS @extschema@.pii_blind_index_ops USING hash IS 'blind index values, by bytes';
+COMMENT ON OPERATOR FAMILY @extschema@.pii_blind_index_ops USING hash IS 'blind index values, by bytes';
+
+-- search
+
+-- pii_blind_index() is IMMUTABLE for the sake of indexes and generated columns: one value under one keyring gives one
+-- result. A session drops its plans when its keys change. LEAKPROOF: no result and no error tells of a value, but for
+-- equality; without it row level security would keep the planner from the indexes. COST is in units of a comparison of
+-- two integers.
+
+CREATE FUNCTION @extschema@.pii_blind_index(value @extschema@.pii_text) RETURNS @extschema@.pii_blind_index
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_blind_index(@extschema@.pii_text) IS
+    'keyed hash of a value, equal for equal values; what an index for = is made of';
+
+CREATE FUNCTION @extschema@.pii_blind_index(value @extschema@.pii_text, transform text) RETURNS @extschema@.pii_blind_index
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_blind_index(@extschema@.pii_text, text) IS
+    'keyed hash of a part of a value: last4, domain, local, year, first3, initials; NULL when there is no such part';
+
+CREATE FUNCTION @extschema@.pii_search_terms(value text, class text) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_search_terms(text, text) IS
+    'what pii_blind_index(column) of equal values may be: one for each enabled index key version';
+
+CREATE FUNCTION @extschema@.pii_search_terms(value text, class text, transform text) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_search_terms(text, text, text) IS
+    'what pii_blind_index(column, transform) may be for a value, or for the part alone';
+
+CREATE FUNCTION @extschema@.pii_search_terms(value @extschema@.pii_text, class text) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME', 'pii_search_terms_of_value' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_search_terms(@extschema@.pii_text, text) IS
+    'search terms of a sealed value';
+
+CREATE FUNCTION @extschema@.pii_search_terms(elements @extschema@.pii_text[], class text) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME', 'pii_search_terms_of_array' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 300;
+COMMENT ON FUNCTION @extschema@.pii_search_terms(@extschema@.pii_text[], text) IS
+    'search terms of each element';
+
+CREATE FUNCTION @extschema@.pii_search_terms(elements text[], class text) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME', 'pii_search_terms_of_array' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 300;
+COMMENT ON FUNCTION @extschema@.pii_search_terms(text[], text) IS
+    'search terms of each element';
+
+CREATE FUNCTION @extschema@.pii_key_version(value @extschema@.pii_blind_index) RETURNS integer
+    AS 'MODULE_PATHNAME', 'pii_blind_index_key_version' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_key_version(@extschema@.pii_blind_index) IS
+    'version of the key that a blind index value was made with';
+
+-- operators on pii_text
+
+-- STABLE: what is equal depends on the keyring. Only equality: sealed values have no order, so there is no B-tree operator
+-- class, and <, BETWEEN, ORDER BY, min() and LIKE are refused when a statement is parsed.
+
+CREATE FUNCTION @extschema@.pii_text_eq_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT;
+COMMENT ON FUNCTION @extschema@.pii_text_eq_support(internal) IS
+    'planner support: = by an index on pii_blind_index(column)';
+
+CREATE FUNCTION @extschema@.pii_text_eq_any_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT;
+COMMENT ON FUNCTION @extschema@.pii_text_eq_any_support(internal) IS
+    'planner support: = ANY by an index on pii_blind_index(column)';
+
+CREATE FUNCTION @extschema@.pii_text_eq(@extschema@.pii_text, @extschema@.pii_text) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100 SUPPORT @extschema@.pii_text_eq_support;
+COMMENT ON FUNCTION @extschema@.pii_text_eq(@extschema@.pii_text, @extschema@.pii_text) IS
+    'equal, by the rule of the class';
+
+CREATE FUNCTION @extschema@.pii_text_ne(@extschema@.pii_text, @extschema@.pii_text) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_text_ne(@extschema@.pii_text, @extschema@.pii_text) IS
+    'not equal, by the rule of the class';
+
+CREATE FUNCTION @extschema@.pii_text_eq_text(@extschema@.pii_text, text) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100 SUPPORT @extschema@.pii_text_eq_support;
+COMMENT ON FUNCTION @extschema@.pii_text_eq_text(@extschema@.pii_text, text) IS
+    'equal, by the rule of the class';
+
+CREATE FUNCTION @extschema@.pii_text_ne_text(@extschema@.pii_text, text) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_text_ne_text(@extschema@.pii_text, text) IS
+    'not equal, by the rule of the class';
+
+CREATE FUNCTION @extschema@.text_eq_pii_text(text, @extschema@.pii_text) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100 SUPPORT @extschema@.pii_text_eq_support;
+COMMENT ON FUNCTION @extschema@.text_eq_pii_text(text, @extschema@.pii_text) IS
+    'equal, by the rule of the class';
+
+CREATE FUNCTION @extschema@.text_ne_pii_text(text, @extschema@.pii_text) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.text_ne_pii_text(text, @extschema@.pii_text) IS
+    'not equal, by the rule of the class';
+
+CREATE FUNCTION @extschema@.pii_text_eq_any(@extschema@.pii_text, @extschema@.pii_text[]) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 300 SUPPORT @extschema@.pii_text_eq_any_support;
+COMMENT ON FUNCTION @extschema@.pii_text_eq_any(@extschema@.pii_text, @extschema@.pii_text[]) IS
+    'column = ANY (array), as the planner sees it; write column = ANY (array)';
+
+CREATE FUNCTION @extschema@.pii_text_eq_any(@extschema@.pii_text, text[]) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 300 SUPPORT @extschema@.pii_text_eq_any_support;
+COMMENT ON FUNCTION @extschema@.pii_text_eq_any(@extschema@.pii_text, text[]) IS
+    'column = ANY (array), as the planner sees it; write column = ANY (array)';
+
+CREATE OPERATOR @extschema@.= (
+    LEFTARG = @extschema@.pii_text, RIGHTARG = @extschema@.pii_text, FUNCTION = @extschema@.pii_text_eq,
+    COMMUTATOR = OPERATOR(@extschema@.=), NEGATOR = OPERATOR(@extschema@.<>), HASHES, RESTRICT = eqsel, JOIN = eqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.= (@extschema@.pii_text, @extschema@.pii_text) IS 'equal, by the rule of the class';
+
+CREATE OPERATOR @extschema@.<> (
+    LEFTARG = @extschema@.pii_text, RIGHTARG = @extschema@.pii_text, FUNCTION = @extschema@.pii_text_ne,
+    COMMUTATOR = OPERATOR(@extschema@.<>), NEGATOR = OPERATOR(@extschema@.=), RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.<> (@extschema@.pii_text, @extschema@.pii_text) IS 'not equal, by the rule of the class';
+
+CREATE OPERATOR @extschema@.= (
+    LEFTARG = @extschema@.pii_text, RIGHTARG = text, FUNCTION = @extschema@.pii_text_eq_text,
+    COMMUTATOR = OPERATOR(@extschema@.=), NEGATOR = OPERATOR(@extschema@.<>), HASHES, RESTRICT = eqsel, JOIN = eqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.= (@extschema@.pii_text, text) IS 'equal, by the rule of the class';
+
+CREATE OPERATOR @extschema@.<> (
+    LEFTARG = @extschema@.pii_text, RIGHTARG = text, FUNCTION = @extschema@.pii_text_ne_text,
+    COMMUTATOR = OPERATOR(@extschema@.<>), NEGATOR = OPERATOR(@extschema@.=), RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.<> (@extschema@.pii_text, text) IS 'not equal, by the rule of the class';
+
+CREATE OPERATOR @extschema@.= (
+    LEFTARG = text, RIGHTARG = @extschema@.pii_text, FUNCTION = @extschema@.text_eq_pii_text,
+    COMMUTATOR = OPERATOR(@extschema@.=), NEGATOR = OPERATOR(@extschema@.<>), HASHES, RESTRICT = eqsel, JOIN = eqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.= (text, @extschema@.pii_text) IS 'equal, by the rule of the class';
+
+CREATE OPERATOR @extschema@.<> (
+    LEFTARG = text, RIGHTARG = @extschema@.pii_text, FUNCTION = @extschema@.text_ne_pii_text,
+    COMMUTATOR = OPERATOR(@extschema@.<>), NEGATOR = OPERATOR(@extschema@.=), RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.<> (text, @extschema@.pii_text) IS 'not equal, by the rule of the class';
+
+CREATE FUNCTION @extschema@.pii_text_hash(@extschema@.pii_text) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_text_hash(@extschema@.pii_text) IS
+    'hash by the hash key of the domain, for GROUP BY, DISTINCT and hash joins';
+
+CREATE FUNCTION @extschema@.pii_text_hash_extended(@extschema@.pii_text, bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_text_hash_extended(@extschema@.pii_text, bigint) IS
+    'hash by the hash key of the domain, with a seed';
+
+CREATE FUNCTION @extschema@.pii_text_hash(text) RETURNS integer
+    AS 'MODULE_PATHNAME', 'pii_text_hash_of_text' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_text_hash(text) IS
+    'hash of text that is compared with sealed values';
+
+CREATE FUNCTION @extschema@.pii_text_hash_extended(text, bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'pii_text_hash_of_text_extended' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_text_hash_extended(text, bigint) IS
+    'hash of text that is compared with sealed values, with a seed';
+
+CREATE OPERATOR CLASS @extschema@.pii_text_ops DEFAULT FOR TYPE @extschema@.pii_text USING hash AS
+    OPERATOR 1 @extschema@.= (@extschema@.pii_text, @extschema@.pii_text),
+    OPERATOR 1 @extschema@.= (@extschema@.pii_text, text),
+    OPERATOR 1 @extschema@.= (text, @extschema@.pii_text),
+    FUNCTION 1 (@extschema@.pii_text, @extschema@.pii_text) @extschema@.pii_text_hash(@extschema@.pii_text),
+    FUNCTION 2 (@extschema@.pii_text, @extschema@.pii_text) @extschema@.pii_text_hash_extended(@extschema@.pii_text, bigint),
+    FUNCTION 1 (text, text) @extschema@.pii_text_hash(text),
+    FUNCTION 2 (text, text) @extschema@.pii_text_hash_extended(text, bigint);
+COMMENT ON OPERATOR CLASS @extschema@.pii_text_ops USING hash IS 'equality of sealed values, also with text';
+COMMENT ON OPERATOR FAMILY @extschema@.pii_text_ops USING hash IS 'equality of sealed values, also with text';
+
+-- word search
+
+CREATE FUNCTION @extschema@.pii_word_index(value @extschema@.pii_text) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF COST 300;
+COMMENT ON FUNCTION @extschema@.pii_word_index(@extschema@.pii_text) IS
+    'keyed hash of each word of a value, in the order of the hashes';
+
+CREATE FUNCTION @extschema@.pii_word_terms(value text, class text) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 300;
+COMMENT ON FUNCTION @extschema@.pii_word_terms(text, text) IS
+    'what to look for in pii_word_index(column): a row for each word, with a term for each enabled index key version';
+
+CREATE FUNCTION @extschema@.pii_word_contains(@extschema@.pii_blind_index[], @extschema@.pii_blind_index[]) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF COST 10;
+COMMENT ON FUNCTION @extschema@.pii_word_contains(@extschema@.pii_blind_index[], @extschema@.pii_blind_index[]) IS
+    'contains a value of each row of a two-dimensional array, or each value of any other';
+
+CREATE OPERATOR @extschema@.@> (
+    LEFTARG = @extschema@.pii_blind_index[], RIGHTARG = @extschema@.pii_blind_index[], FUNCTION = @extschema@.pii_word_contains, RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @extschema@.@> (@extschema@.pii_blind_index[], @extschema@.pii_blind_index[]) IS
+    'contains a value of each row of a two-dimensional array, or each value of any other';
+
+CREATE FUNCTION @extschema@.pii_word_values(internal, internal, internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_word_values(internal, internal, internal) IS
+    'GIN: the values of an array';
+
+CREATE FUNCTION @extschema@.pii_word_query(internal, internal, smallint, internal, internal, internal, internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_word_query(internal, internal, smallint, internal, internal, internal, internal) IS
+    'GIN: the values that @> looks for';
+
+CREATE FUNCTION @extschema@.pii_word_consistent(internal, smallint, internal, integer, internal, internal, internal, internal) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_word_consistent(internal, smallint, internal, integer, internal, internal, internal, internal) IS
+    'GIN: do the values found satisfy @>';
+
+CREATE FUNCTION @extschema@.pii_word_triconsistent(internal, smallint, internal, integer, internal, internal, internal) RETURNS "char"
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_word_triconsistent(internal, smallint, internal, integer, internal, internal, internal) IS
+    'GIN: do the values found so far satisfy @>';
+
+CREATE OPERATOR CLASS @extschema@.pii_word_ops DEFAULT FOR TYPE @extschema@.pii_blind_index[] USING gin AS
+    OPERATOR 7 @extschema@.@> (@extschema@.pii_blind_index[], @extschema@.pii_blind_index[]),
+    FUNCTION 1 @extschema@.pii_blind_index_cmp(@extschema@.pii_blind_index, @extschema@.pii_blind_index),
+    FUNCTION 2 @extschema@.pii_word_values(internal, internal, internal),
+    FUNCTION 3 @extschema@.pii_word_query(internal, internal, smallint, internal, internal, internal, internal),
+    FUNCTION 4 @extschema@.pii_word_consistent(internal, smallint, internal, integer, internal, internal, internal, internal),
+    FUNCTION 6 @extschema@.pii_word_triconsistent(internal, smallint, internal, integer, internal, internal, internal),
+    STORAGE @extschema@.pii_blind_index;
+COMMENT ON OPERATOR CLASS @extschema@.pii_word_ops USING gin IS 'words of sealed values';
+COMMENT ON OPERATOR FAMILY @extschema@.pii_word_ops USING gin IS 'words of sealed values';
+
+CREATE FUNCTION @extschema@.pii_array_typanalyze(internal) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION @extschema@.pii_array_typanalyze(internal) IS
+    'ANALYZE of arrays: fraction of NULLs and width; no elements';
+
+-- PostgreSQL gives every array type an ANALYZE function that keeps the most common elements, and no command changes it.
+UPDATE pg_catalog.pg_type SET typanalyze = '@extschema@.pii_array_typanalyze(internal)'::pg_catalog.regprocedure
+    WHERE oid IN ('@extschema@.pii_text[]'::pg_catalog.regtype, '@extschema@.pii_blind_index[]'::pg_catalog.regtype);
+
+-- operation
+
+CREATE FUNCTION @extschema@.pii_column_status("table" regclass, "column" name, OUT kind text, OUT name text, OUT key_version integer, OUT rows bigint) RETURNS SETOF record
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.pii_column_status(regclass, name) IS
+    'rows of a sealed column and entries of its blind indexes, by key version; unsealed rows; NULL for what cannot be counted';
+
+CREATE FUNCTION @extschema@.pii_index_advice(class text, transform text, rows bigint, OUT results double precision, OUT coincidences double precision, OUT is_safe boolean, OUT advice text) RETURNS record
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_index_advice(text, text, bigint) IS
+    'what a blind index of so many rows shows to who reads the disk: number of results that the transform has, rows that share one by chance';
+
 -- views
 
 CREATE FUNCTION @extschema@.pii_keyring_rows(
@@ -165,7 +550,7 @@ COMMENT ON COLUMN @extschema@.pii_keyring.last_error IS 'why the last reading fa
 
 CREATE FUNCTION @extschema@.pii_class_rows(
     OUT class_id integer, OUT name text, OUT normalizer text, OUT mask_example text, OUT keep_first integer,
-    OUT keep_last integer, OUT searchable boolean, OUT builtin boolean) RETURNS SETOF record
+    OUT keep_last integer, OUT searchable boolean, OUT transforms text[], OUT builtin boolean) RETURNS SETOF record
     AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pii_class_rows() IS 'rows of the view pii_classes';
 
@@ -178,6 +563,7 @@ COMMENT ON COLUMN @extschema@.pii_classes.mask_example IS 'what a mask leaves of
 COMMENT ON COLUMN @extschema@.pii_classes.keep_first IS 'characters that the mask of a custom class shows in front';
 COMMENT ON COLUMN @extschema@.pii_classes.keep_last IS 'characters that the mask of a custom class shows at the end';
 COMMENT ON COLUMN @extschema@.pii_classes.searchable IS 'false: values of the class are never indexed';
+COMMENT ON COLUMN @extschema@.pii_classes.transforms IS 'what blind indexes of the class may be made of';
 COMMENT ON COLUMN @extschema@.pii_classes.builtin IS 'false: declared in the keyring';
 
 -- privileges

@@ -16,9 +16,6 @@ namespace pii {
 /// below 10^-15.
 using BlindIndexValue = std::array<uint8_t, 16>;
 
-/// The transform of a whole value; other transforms hash a part of it, and share no hash with this one.
-constexpr std::string_view kExactTransform = "exact";
-
 /// BlindIndexKey is one derived blind-index key, prepared for many values. Equal values give equal hashes:
 /// whoever reads an index sees which rows share a value, and how often. Not thread-safe.
 class BlindIndexKey {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <type_traits>
 
@@ -44,6 +45,10 @@ struct KeyTable {
 
   /// FindDomain returns null when there is no such domain.
   const DomainEntry* FindDomain(std::string_view name) const;
+  /// KeysOf returns the keys of a domain, of both purposes, each purpose in the order of its versions.
+  std::span<const Key> KeysOf(const DomainEntry& domain) const {
+    return {keys + domain.first_key, domain.key_count};
+  }
   /// FindKey returns null when the domain has no such version.
   const Key* FindKey(const DomainEntry& domain, Purpose purpose, uint16_t version) const;
 };

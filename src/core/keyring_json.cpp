@@ -275,7 +275,7 @@ class Reader {
   }
 
   bool ReadClass(const SecretJson& json, PiiClass* pii_class) {
-    if (!HasOnly(json, {"id", "name", "normalize", "mask"})) return false;
+    if (!HasOnly(json, {"id", "name", "normalize", "mask"}, {"transforms"})) return false;
     {
       Path at(this, "id");
       if (!ReadNumber(json["id"], kFirstCustomClass, UINT16_MAX, &pii_class->id)) {
@@ -299,13 +299,40 @@ class Reader {
             "ip_address");
       }
     }
-    Path at(this, "mask");
-    const SecretJson& mask = json["mask"];
-    if (!HasOnly(mask, {}, {"keep_first", "keep_last"})) return false;
     pii_class->mask = MaskRule::kKeep;
     pii_class->shape = Shape::kAny;
-    return ReadKeep(mask, "keep_first", &pii_class->keep_first) &&
+    return ReadMask(json, pii_class) && ReadTransforms(json, pii_class);
+  }
+
+  bool ReadMask(const SecretJson& json, PiiClass* pii_class) {
+    Path at(this, "mask");
+    const SecretJson& mask = json["mask"];
+    return HasOnly(mask, {}, {"keep_first", "keep_last"}) &&
+           ReadKeep(mask, "keep_first", &pii_class->keep_first) &&
            ReadKeep(mask, "keep_last", &pii_class->keep_last);
+  }
+
+  bool ReadTransforms(const SecretJson& json, PiiClass* pii_class) {
+    if (!json.contains("transforms")) return true;
+    Path at(this, "transforms");
+    const SecretJson& transforms = json["transforms"];
+    if (!transforms.is_array()) return Refuse("must be an array");
+    if (pii_class->normalizer == Normalizer::kNone && !transforms.empty()) {
+      return Refuse("must be empty for a class that is never searched (normalize: none)");
+    }
+    size_t index = 0;
+    for (const SecretJson& entry : transforms) {
+      Path at_index(this, std::to_string(index++));
+      Transform transform;
+      if (!entry.is_string() ||
+          !TransformByName(View(entry.get_ref<const SecretString&>()), &transform) ||
+          transform == Transform::kExact) {
+        return Refuse("must be last4, domain, local, year, first3, initials or word");
+      }
+      if ((pii_class->transforms & Just(transform)) != 0) return Refuse("listed twice");
+      pii_class->transforms |= Just(transform);
+    }
+    return true;
   }
 
   bool ReadKeep(const SecretJson& mask, const char* member, uint8_t* count) {
@@ -388,6 +415,11 @@ SecretString FormatKeyring(const Keyring& keyring) {
     entry["name"] = Secret(custom.name());
     entry["normalize"] = Secret(NormalizerName(custom.normalizer));
     entry["mask"] = std::move(mask);
+    SecretJson transforms = SecretJson::array();
+    for (Transform transform : kTransforms) {
+      if ((custom.transforms & Just(transform)) != 0) transforms.push_back(Secret(TransformName(transform)));
+    }
+    if (!transforms.empty()) entry["transforms"] = std::move(transforms);
     classes.push_back(std::move(entry));
   }
   SecretJson document = SecretJson::object();

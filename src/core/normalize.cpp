@@ -1,71 +1,16 @@
 #include "normalize.h"
 
-#include <unicode/bytestream.h>
-#include <unicode/normalizer2.h>
-#include <unicode/ucasemap.h>
 #include <unicode/uchar.h>
 
 #include <cstdio>
 #include <cstring>
-#include <limits>
 
 #include "secret.h"
 #include "shape.h"
+#include "unicode_form.h"
 
 namespace pii {
 namespace {
-
-constexpr size_t kMaxIcuSize = std::numeric_limits<int32_t>::max();
-
-Status Fits(size_t needed, std::span<char> out, size_t* size) {
-  *size = needed;
-  return needed <= out.size() ? Status::kOk : Status::kBufferTooSmall;
-}
-
-Status CopyText(std::string_view text, std::span<char> out, size_t* size) {
-  Status status = Fits(text.size(), out, size);
-  if (status == Status::kOk && !text.empty()) std::memcpy(out.data(), text.data(), text.size());
-  return status;
-}
-
-Status NormalizeWith(const icu::Normalizer2* form, std::string_view value, std::span<char> out,
-                     size_t* size) {
-  if (form == nullptr) return Status::kOutOfMemory;
-  if (value.size() > kMaxIcuSize || out.size() > kMaxIcuSize) return Status::kTooLong;
-  UErrorCode error = U_ZERO_ERROR;
-  icu::CheckedArrayByteSink sink(out.data(), static_cast<int32_t>(out.size()));
-  form->normalizeUTF8(0, icu::StringPiece(value.data(), static_cast<int32_t>(value.size())), sink, nullptr,
-                      error);
-  if (error == U_MEMORY_ALLOCATION_ERROR) return Status::kOutOfMemory;
-  if (U_FAILURE(error)) return Status::kUnexpected;
-  return Fits(static_cast<size_t>(sink.NumberOfBytesAppended()), out, size);
-}
-
-Status ToNfc(std::string_view value, std::span<char> out, size_t* size) {
-  if (IsAscii(value)) return CopyText(value, out, size);
-  UErrorCode error = U_ZERO_ERROR;
-  return NormalizeWith(icu::Normalizer2::getNFCInstance(error), value, out, size);
-}
-
-/// NFKC_Casefold of The Unicode Standard §3.13 (also drops default ignorable code points).
-Status ToNfkcCasefold(std::string_view value, std::span<char> out, size_t* size) {
-  if (IsAscii(value)) {
-    Status status = CopyText(value, out, size);
-    if (status != Status::kOk) return status;
-    for (char& c : out.first(*size)) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return Status::kOk;
-  }
-  // NFC first: U+0345 folds to a letter, so that equivalent spellings of it would part ways (The Unicode
-  // Standard, D145).
-  SecretString composed(NormalizedBound(value.size()), '\0');
-  Status status = ToNfc(value, composed, size);
-  if (status != Status::kOk) return status;
-  composed.resize(*size);
-  UErrorCode error = U_ZERO_ERROR;
-  return NormalizeWith(icu::Normalizer2::getNFKCCasefoldInstance(error), composed, out, size);
-}
 
 /// Makes every run of white space one space, in place, and returns the new size. The result is never longer.
 size_t CollapseSpaces(std::span<char> text) {
@@ -142,21 +87,6 @@ size_t RemoveSeparators(std::span<char> text) {
   return written;
 }
 
-Status ToUpper(std::string_view value, std::span<char> out, size_t* size) {
-  // The root locale, so that i becomes I in Turkey too.
-  static const UCaseMap* const kRootCase = [] {
-    UErrorCode error = U_ZERO_ERROR;
-    return ucasemap_open("", 0, &error);
-  }();
-  if (kRootCase == nullptr) return Status::kOutOfMemory;
-  if (value.size() > kMaxIcuSize || out.size() > kMaxIcuSize) return Status::kTooLong;
-  UErrorCode error = U_ZERO_ERROR;
-  int32_t needed = ucasemap_utf8ToUpper(kRootCase, out.data(), static_cast<int32_t>(out.size()), value.data(),
-                                        static_cast<int32_t>(value.size()), &error);
-  if (U_FAILURE(error) && error != U_BUFFER_OVERFLOW_ERROR) return Status::kUnexpected;
-  return Fits(static_cast<size_t>(needed), out, size);
-}
-
 /// Letters and digits, upper case: NFKC, separators removed, upper case, NFC again (upper case may leave it).
 Status ToAlphanumeric(std::string_view value, std::span<char> out, size_t* size) {
   if (IsAscii(value)) {
@@ -169,11 +99,9 @@ Status ToAlphanumeric(std::string_view value, std::span<char> out, size_t* size)
     *size = RemoveSeparators(out.first(*size));
     return Status::kOk;
   }
-  UErrorCode error = U_ZERO_ERROR;
   SecretString compatible(NormalizedBound(value.size()), '\0');
   size_t compatible_size = 0;
-  Status status =
-      NormalizeWith(icu::Normalizer2::getNFKCInstance(error), value, compatible, &compatible_size);
+  Status status = ToNfkc(value, compatible, &compatible_size);
   if (status != Status::kOk) return status;
   compatible.resize(compatible_size);
   if (CountAlphanumeric(compatible) <= 0) return ToNfc(value, out, size);

@@ -40,6 +40,28 @@ enum class MaskRule : uint8_t {
   kKeep,  ///< custom classes: keep_first and keep_last characters
 };
 
+/// Transform is the part of a value that a blind index covers. The names (TransformName) go into the hash and
+/// never change.
+enum class Transform : uint8_t {
+  kExact,     ///< all of the normalised value
+  kLast4,     ///< its last four characters
+  kDomain,    ///< what follows its last @
+  kLocal,     ///< what precedes its last @
+  kYear,      ///< the year of a date
+  kFirst3,    ///< its first three characters
+  kInitials,  ///< the first character of each word
+  kWord,      ///< each word on its own
+};
+constexpr Transform kTransforms[] = {Transform::kExact, Transform::kLast4,  Transform::kDomain,
+                                     Transform::kLocal, Transform::kYear,   Transform::kFirst3,
+                                     Transform::kInitials, Transform::kWord};
+
+/// TransformSet holds one bit, 1 << Transform, for each transform in it.
+using TransformSet = uint16_t;
+constexpr TransformSet Just(Transform transform) {
+  return static_cast<TransformSet>(1 << static_cast<int>(transform));
+}
+
 /// PiiClass is one kind of personal data. It is plain memory, so that custom classes can live in shared
 /// memory.
 struct PiiClass {
@@ -51,6 +73,7 @@ struct PiiClass {
   MaskRule mask;
   uint8_t keep_first;
   uint8_t keep_last;
+  TransformSet transforms;           ///< those the class may be indexed by, besides kExact
   char name_text[kMaxNameSize + 1];  ///< NUL-terminated
 
   std::string_view name() const { return name_text; }
@@ -70,5 +93,13 @@ bool IsIdentifier(std::string_view text);
 /// NormalizerByName finds a normaliser by its name in the keyring file. False if there is none.
 bool NormalizerByName(std::string_view name, Normalizer* normalizer);
 std::string_view NormalizerName(Normalizer normalizer);
+
+/// TransformByName finds a transform by its name in SQL and in the keyring file. False if there is none.
+bool TransformByName(std::string_view name, Transform* transform);
+std::string_view TransformName(Transform transform);
+
+/// AllowsTransform tells whether the class may be indexed by `transform`. A class that is never searched
+/// allows none.
+bool AllowsTransform(const PiiClass& pii_class, Transform transform);
 
 }  // namespace pii

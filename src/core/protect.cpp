@@ -5,6 +5,7 @@
 
 #include "mask.h"
 #include "normalize.h"
+#include "search_form.h"
 #include "self_test.h"
 
 namespace pii {
@@ -40,11 +41,14 @@ bool IsMaskedValue(const PiiClass& pii_class, std::string_view value) {
   return IsMask(pii_class, value, scratch);
 }
 
+void WipeText(std::span<char> text) { Wipe({reinterpret_cast<uint8_t*>(text.data()), text.size()}); }
+
 }  // namespace
 
 void Protector::ForgetKeys() {
   seal_keys_.clear();
   blind_index_keys_.clear();
+  hash_key_.reset();
   last_seal_key_ = nullptr;
   fork_generation_ = ForkGeneration();
 }
@@ -57,7 +61,8 @@ Status Protector::Attach(const KeyTable& table, std::string_view domain) {
   ForgetKeys();
   // Nothing of the old domain either: a caller that goes on after a failure must not seal for it.
   domain_.clear();
-  seal_primary_ = blind_index_primary_ = 0;
+  seal_primary_ = 0;
+  index_versions_.clear();
   custom_classes_.clear();
   Status status = RunSelfTest();
   if (status != Status::kOk) return status;
@@ -65,7 +70,11 @@ Status Protector::Attach(const KeyTable& table, std::string_view domain) {
   if (entry == nullptr) return Status::kUnknownDomain;
   domain_ = domain;
   seal_primary_ = entry->seal_primary;
-  blind_index_primary_ = entry->blind_index_primary;
+  index_versions_.assign(1, entry->blind_index_primary);
+  for (const KeyTable::Key& key : table.KeysOf(*entry)) {
+    bool also = key.purpose == Purpose::kBlindIndex && key.status == KeyStatus::kEnabled && !key.primary;
+    if (also) index_versions_.push_back(key.version);
+  }
   custom_classes_.assign(table.classes, table.classes + table.class_count);
   return Status::kOk;
 }
@@ -73,6 +82,7 @@ Status Protector::Attach(const KeyTable& table, std::string_view domain) {
 Status Protector::Prepare(const KeyTable& table, const KeyRef& ref) {
   const KeyTable::DomainEntry* domain = table.FindDomain(domain_);
   if (domain == nullptr) return Status::kUnknownDomain;
+  if (ref.purpose == Purpose::kExecutorHash) return PrepareHashKey(domain->hash_key);
   const KeyTable::Key* key = table.FindKey(*domain, ref.purpose, ref.version);
   if (key == nullptr) return Status::kUnknownKeyVersion;
   if (key->status == KeyStatus::kDisabled) return Status::kKeyDisabled;
@@ -92,6 +102,17 @@ Status Protector::Prepare(const KeyTable& table, const KeyRef& ref) {
   status = prepared->xaes.Init(derived.Expose());
   last_seal_key_ = nullptr;  // it may be the one that is replaced
   if (status == Status::kOk) seal_keys_[KeyId(ref.class_id, ref.version)] = std::move(prepared);
+  return status;
+}
+
+Status Protector::PrepareHashKey(std::span<const uint8_t, SecretKey::kSize> root) {
+  ForgetKeysOfParent();
+  SecretKey derived;
+  Status status = DeriveKey(root, Purpose::kExecutorHash, kTextClass, domain_, &derived);
+  if (status != Status::kOk) return status;
+  auto prepared = std::make_unique<BlindIndexKey>();
+  status = prepared->Init(derived.Expose(), 0);
+  if (status == Status::kOk) hash_key_ = std::move(prepared);
   return status;
 }
 
@@ -219,20 +240,99 @@ Status Protector::Rewrap(const SealedValue& value, ByteView context, ByteSpan se
   return status == Status::kOk ? status : refuse(status);
 }
 
-Status Protector::IndexValue(uint16_t class_id, std::string_view transform, std::string_view plaintext,
-                             std::span<char> scratch, BlindIndexValue* value) {
+Status Protector::FindIndexKey(const KeyRef& ref, BlindIndexKey** key) {
+  ForgetKeysOfParent();
+  if (ref.purpose == Purpose::kExecutorHash) {
+    *key = hash_key_.get();
+  } else {
+    auto found = blind_index_keys_.find(KeyId(ref.class_id, ref.version));
+    *key = found != blind_index_keys_.end() ? found->second.get() : nullptr;
+  }
+  return *key != nullptr ? Status::kOk : Missing(ref);
+}
+
+Status Protector::IndexValue(uint16_t class_id, uint16_t version, Transform transform,
+                             std::string_view plaintext, std::span<char> scratch, BlindIndexValue* value) {
   const PiiClass* pii_class = FindClass(class_id);
   if (pii_class == nullptr) return Status::kUnknownClass;
-  if (pii_class->normalizer == Normalizer::kNone) return Status::kNotSearchable;
-  ForgetKeysOfParent();
-  auto found = blind_index_keys_.find(KeyId(class_id, blind_index_primary_));
-  if (found == blind_index_keys_.end()) {
-    return Missing({Purpose::kBlindIndex, class_id, blind_index_primary_});
-  }
+  if (!AllowsTransform(*pii_class, transform)) return Status::kNotSearchable;
+  BlindIndexKey* key;
+  Status status = FindIndexKey({Purpose::kBlindIndex, class_id, version}, &key);
+  if (status != Status::kOk) return status;
   size_t size = 0;
-  Status status = Normalize(*pii_class, plaintext, scratch, &size);
-  if (status == Status::kOk) status = found->second->Hash(transform, {scratch.data(), size}, value);
-  Wipe({reinterpret_cast<uint8_t*>(scratch.data()), scratch.size()});
+  status = IndexForm(*pii_class, transform, plaintext, scratch, &size);
+  if (status == Status::kOk) status = key->Hash(TransformName(transform), {scratch.data(), size}, value);
+  WipeText(scratch);
+  return status;
+}
+
+Status Protector::QueryValue(uint16_t class_id, uint16_t version, Transform transform, const Operand& sought,
+                             std::span<char> scratch, BlindIndexValue* value) {
+  const PiiClass* column_class = FindClass(class_id);
+  const PiiClass* own_class = sought.class_id == kTextClass ? column_class : FindClass(sought.class_id);
+  if (column_class == nullptr || own_class == nullptr) return Status::kUnknownClass;
+  if (!AllowsTransform(*column_class, transform)) return Status::kNotSearchable;
+  BlindIndexKey* key;
+  Status status = FindIndexKey({Purpose::kBlindIndex, class_id, version}, &key);
+  if (status != Status::kOk) return status;
+  size_t size = 0;
+  status = QueryForm(*own_class, transform, sought.plaintext, scratch, &size);
+  if (status == Status::kOk) status = key->Hash(TransformName(transform), {scratch.data(), size}, value);
+  WipeText(scratch);
+  return status;
+}
+
+Status Protector::IndexWords(uint16_t class_id, uint16_t version, std::string_view plaintext,
+                             std::span<char> scratch, std::span<BlindIndexValue> words, size_t* count) {
+  *count = 0;
+  const PiiClass* pii_class = FindClass(class_id);
+  if (pii_class == nullptr) return Status::kUnknownClass;
+  if (!AllowsTransform(*pii_class, Transform::kWord)) return Status::kNotSearchable;
+  BlindIndexKey* key;
+  Status status = FindIndexKey({Purpose::kBlindIndex, class_id, version}, &key);
+  if (status != Status::kOk) return status;
+  size_t size = 0;
+  status = Normalize(*pii_class, plaintext, scratch, &size);
+  std::string_view normalized(scratch.data(), size);
+  for (size_t offset = 0; status == Status::kOk;) {
+    std::string_view word = NextSearchWord(normalized, &offset);
+    if (word.empty()) break;
+    if (*count < words.size()) status = key->Hash(TransformName(Transform::kWord), word, &words[*count]);
+    ++*count;
+  }
+  WipeText(scratch);
+  return status == Status::kOk && *count > words.size() ? Status::kBufferTooSmall : status;
+}
+
+Status Protector::Equal(const Operand& left, const Operand& right, std::span<char> scratch, bool* equal) {
+  *equal = false;
+  const PiiClass* left_class = FindClass(left.class_id == kTextClass ? right.class_id : left.class_id);
+  const PiiClass* right_class = FindClass(right.class_id == kTextClass ? left.class_id : right.class_id);
+  if (left_class == nullptr || right_class == nullptr) return Status::kUnknownClass;
+  size_t left_size = 0;
+  size_t right_size = 0;
+  Status status = Normalize(*left_class, left.plaintext, scratch, &left_size);
+  std::span<char> rest = status == Status::kOk ? scratch.subspan(left_size) : std::span<char>();
+  if (status == Status::kOk) status = Normalize(*right_class, right.plaintext, rest, &right_size);
+  *equal = status == Status::kOk && left_size == right_size &&
+           CRYPTO_memcmp(scratch.data(), rest.data(), left_size) == 0;
+  WipeText(scratch);
+  return status;
+}
+
+Status Protector::Hash(const Operand& operand, uint64_t* hash) {
+  const PiiClass* pii_class = FindClass(operand.class_id);
+  if (pii_class == nullptr) return Status::kUnknownClass;
+  if (!AllowsTransform(*pii_class, Transform::kExact)) return Status::kNotSearchable;
+  BlindIndexKey* key;
+  Status status = FindIndexKey({Purpose::kExecutorHash, kTextClass, 0}, &key);
+  if (status != Status::kOk) return status;
+  SecretString form;
+  status = HashForm(operand.plaintext, &form);
+  if (status != Status::kOk) return status;
+  BlindIndexValue value;
+  status = key->Hash({}, form, &value);
+  if (status == Status::kOk) std::memcpy(hash, value.data() + 2, sizeof *hash);
   return status;
 }
 

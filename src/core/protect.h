@@ -69,10 +69,41 @@ class Protector {
   /// failure.
   Status Rewrap(const SealedValue& value, ByteView context, ByteSpan sealed);
 
-  /// IndexValue computes the blind index value of `plaintext` under the primary index version. `scratch`
-  /// takes the normalised form (NormalizedBound) and is wiped.
-  Status IndexValue(uint16_t class_id, std::string_view transform, std::string_view plaintext,
+  /// index_versions returns the enabled index versions, the primary one first. A search asks for each of
+  /// them, so that it misses nothing while keys rotate.
+  std::span<const uint16_t> index_versions() const { return index_versions_; }
+
+  /// Operand is a value in UTF-8, and its class. A value of class text, or text that has no class yet, takes
+  /// the class of what it is compared with.
+  struct Operand {
+    uint16_t class_id;
+    std::string_view plaintext;
+  };
+
+  /// IndexValue computes the blind index value of a stored value under an index version; its class is that of
+  /// the column. `scratch` takes the form that is hashed (NormalizedBound) and is wiped. Errors of IndexForm.
+  Status IndexValue(uint16_t class_id, uint16_t version, Transform transform, std::string_view plaintext,
                     std::span<char> scratch, BlindIndexValue* value);
+
+  /// QueryValue computes the blind index value to look for in columns of `class_id`: of a value of that class
+  /// or of class text, by the class's rules (QueryForm); of any other, of its own normalised form, as Equal
+  /// compares it. Otherwise like IndexValue.
+  Status QueryValue(uint16_t class_id, uint16_t version, Transform transform, const Operand& sought,
+                    std::span<char> scratch, BlindIndexValue* value);
+
+  /// IndexWords computes a value for each word, in the order of the text, repeated words too. `*count` is how
+  /// many there are; with kBufferTooSmall it is how many `words` must take. Otherwise like IndexValue.
+  Status IndexWords(uint16_t class_id, uint16_t version, std::string_view plaintext, std::span<char> scratch,
+                    std::span<BlindIndexValue> words, size_t* count);
+
+  /// Equal tells whether two values are equal: their normalised forms are, each by its own class. `scratch`
+  /// takes both forms (NormalizedBound each) and is wiped. Fails with kNotSearchable, kUnknownClass,
+  /// kInvalidUtf8.
+  Status Equal(const Operand& left, const Operand& right, std::span<char> scratch, bool* equal);
+
+  /// Hash computes a keyed hash that is the same for values that Equal finds equal. It lives within a
+  /// statement or in a hash index; its key does not rotate. Errors of Equal.
+  Status Hash(const Operand& operand, uint64_t* hash);
 
  private:
   struct SealKey {
@@ -83,18 +114,21 @@ class Protector {
   void ForgetKeys();
   void ForgetKeysOfParent();
   Status FindSealKey(uint16_t class_id, uint16_t version, SealKey** key);
+  Status PrepareHashKey(std::span<const uint8_t, SecretKey::kSize> root);
+  Status FindIndexKey(const KeyRef& ref, BlindIndexKey** key);
   /// The redacted form of any class: what was shown of another column is no data either.
   bool IsRedacted(std::string_view text) const;
   Status Missing(const KeyRef& key);
 
   std::string domain_;
   uint16_t seal_primary_ = 0;
-  uint16_t blind_index_primary_ = 0;
+  std::vector<uint16_t> index_versions_;
   std::vector<PiiClass> custom_classes_;
   KeyRef missing_{};
 
   std::unordered_map<uint32_t, std::unique_ptr<SealKey>> seal_keys_;
   std::unordered_map<uint32_t, std::unique_ptr<BlindIndexKey>> blind_index_keys_;
+  std::unique_ptr<BlindIndexKey> hash_key_;
   // A column is one class and mostly one version, so the last key is nearly always the next one.
   SealKey* last_seal_key_ = nullptr;
   uint32_t last_seal_key_id_ = 0;

@@ -6,6 +6,7 @@
 #include "aead.h"
 #include "blind_index.h"
 #include "key_derivation.h"
+#include "pii_class.h"
 
 namespace pii {
 namespace {
@@ -47,7 +48,7 @@ bool MacIsRight() {
   BlindIndexKey index_key;
   BlindIndexValue value;
   return index_key.Init(key, 1) == Status::kOk &&
-         index_key.Hash(kExactTransform, "Hi There", &value) == Status::kOk &&
+         index_key.Hash(TransformName(Transform::kExact), "Hi There", &value) == Status::kOk &&
          std::memcmp(value.data() + 2, kMac, sizeof kMac) == 0;
 }
 

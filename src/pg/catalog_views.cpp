@@ -8,6 +8,16 @@
 namespace pii {
 namespace {
 
+/// The names of the transforms the class may be indexed by, as text[].
+Datum TransformNames(const PiiClass& pii_class) {
+  Datum names[std::size(kTransforms)];
+  int count = 0;
+  for (Transform transform : kTransforms) {
+    if (AllowsTransform(pii_class, transform)) names[count++] = CStringGetTextDatum(TransformName(transform).data());
+  }
+  return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 void EmitClass(ReturnSetInfo* result, const PiiClass& pii_class) {
   bool is_custom = pii_class.mask == MaskRule::kKeep;
   std::string_view normalizer = NormalizerName(pii_class.normalizer);
@@ -19,9 +29,10 @@ void EmitClass(ReturnSetInfo* result, const PiiClass& pii_class) {
       Int32GetDatum(pii_class.keep_first),
       Int32GetDatum(pii_class.keep_last),
       BoolGetDatum(pii_class.normalizer != Normalizer::kNone),
+      TransformNames(pii_class),
       BoolGetDatum(pii_class.id < kFirstCustomClass),
   };
-  bool nulls[] = {false, false, false, is_custom, !is_custom, !is_custom, false, false};
+  bool nulls[] = {false, false, false, is_custom, !is_custom, !is_custom, false, false, false};
   tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

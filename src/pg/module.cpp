@@ -3,6 +3,7 @@
 #include "expression_guard.h"
 #include "log_guard.h"
 #include "pg.h"
+#include "planner_support.h"
 #include "settings.h"
 #include "shared_keys.h"
 
@@ -15,6 +16,7 @@ void _PG_init(void) {
   pii::DefineSettings();
   pii::InstallExpressionGuard();
   pii::InstallLogGuard();
+  pii::InstallPlannerSupport();
   // Loaded later than that, the library can be asked for its types but has no keys: every use of a value is
   // an error.
   if (process_shared_preload_libraries_in_progress) pii::InstallSharedKeys();

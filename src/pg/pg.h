@@ -13,30 +13,49 @@
 extern "C" {
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/genam.h"
+#include "access/gin.h"
 #include "access/htup_details.h"
+#include "access/stratnum.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/tupdesc.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_statistic.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "commands/vacuum.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planner.h"
+#include "parser/parse_func.h"
+#include "parser/parsetree.h"
 #include "port/atomics.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -48,7 +67,11 @@ extern "C" {
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/rls.h"
+#include "utils/selfuncs.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -94,14 +117,41 @@ inline void AnalyzeDelayPoint() {
 #endif
 }
 
-/// expression_tree_walker. PostgreSQL 15 declares the walker in the C manner, without arguments, which to C++
-/// is another type; 16 declares it properly.
-inline bool WalkExpression(Node* node, bool (*walker)(Node*, void*), void* context) {
-#if PG_VERSION_NUM >= 160000
-  return expression_tree_walker(node, walker, context);
+/// True when ANALYZE looks at an expression of an index. PostgreSQL 17 does not say what it looks at; there
+/// everything counts as one, so that nothing is evaluated that needs keys.
+inline bool AnalyzesIndex(const VacAttrStats* stats) {
+#if PG_VERSION_NUM >= 170000
+  (void)stats;
+  return true;
 #else
-  return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker)), context);
+  char kind = get_rel_relkind(stats->attr->attrelid);
+  return kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX;
 #endif
+}
+
+// PostgreSQL 15 declares walkers and mutators in the C manner, without arguments, which to C++ is another
+// type; 16 declares them properly.
+#if PG_VERSION_NUM >= 160000
+inline tree_walker_callback AsCallback(bool (*walker)(Node*, void*)) { return walker; }
+inline tree_mutator_callback AsCallback(Node* (*mutator)(Node*, void*)) { return mutator; }
+#else
+template <typename Result>
+auto AsCallback(Result (*function)(Node*, void*)) -> Result (*)() {
+  return reinterpret_cast<Result (*)()>(reinterpret_cast<void*>(function));
+}
+#endif
+
+inline bool WalkExpression(Node* node, bool (*walker)(Node*, void*), void* context) {
+  return expression_tree_walker(node, AsCallback(walker), context);
+}
+inline bool WalkQuery(Query* query, bool (*walker)(Node*, void*)) {
+  return query_tree_walker(query, AsCallback(walker), nullptr, 0);
+}
+inline Node* MutateExpression(Node* node, Node* (*mutator)(Node*, void*)) {
+  return expression_tree_mutator(node, AsCallback(mutator), nullptr);
+}
+inline Query* MutateQuery(Query* query, Node* (*mutator)(Node*, void*)) {
+  return query_tree_mutator(query, AsCallback(mutator), nullptr, 0);
 }
 
 }  // namespace pii

@@ -14,7 +14,11 @@ const config_enum_entry kViews[] = {
     {"redacted", kViewRedacted, false}, {"sealed", kViewSealed, false}, {nullptr, 0, false},
 };
 
-void AssignDomain(const char*, void*) { DetachKeys(); }
+/// Plans may have a blind index value folded in, as an IMMUTABLE function allows: it is the old domain's.
+void AssignDomain(const char*, void*) {
+  DetachKeys();
+  ResetPlanCache();
+}
 
 /// What is read when the server starts. A session that loads the library later cannot define such settings.
 void DefineServerSettings() {

@@ -293,28 +293,23 @@ Status PrepareMissingKey(Protector* current) {
   return status;
 }
 
-namespace {
-
-/// True when this process can look at custom classes; attaches if that is possible without an error.
-bool HasProtector() { return state != nullptr && (IsAttached() || Attach() == Status::kOk); }
-
-}  // namespace
+bool HasKeys() { return state != nullptr && (IsAttached() || Attach() == Status::kOk); }
 
 const PiiClass* FindClass(uint16_t id) {
   std::span<const PiiClass> builtin = BuiltinClasses();
   if (id < builtin.size()) return &builtin[id];
-  return HasProtector() ? protector->FindClass(id) : nullptr;
+  return HasKeys() ? protector->FindClass(id) : nullptr;
 }
 
 const PiiClass* FindClass(const char* name) {
   for (const PiiClass& builtin : BuiltinClasses()) {
     if (strcmp(builtin.name_text, name) == 0) return &builtin;
   }
-  return HasProtector() ? protector->FindClass(std::string_view(name)) : nullptr;
+  return HasKeys() ? protector->FindClass(std::string_view(name)) : nullptr;
 }
 
 std::span<const PiiClass> CustomClasses() {
-  return HasProtector() ? protector->custom_classes() : std::span<const PiiClass>();
+  return HasKeys() ? protector->custom_classes() : std::span<const PiiClass>();
 }
 
 uint16_t SealPrimary() { return protector != nullptr ? protector->seal_primary() : 0; }

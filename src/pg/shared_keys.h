@@ -19,6 +19,9 @@ void DetachKeys();
 /// pii.domain. Raises 55000 when there are no keys or no such domain, 58000 when the self-test fails.
 Protector* CurrentProtector();
 
+/// HasKeys tells whether CurrentProtector would succeed. It raises no error.
+bool HasKeys();
+
 /// PrepareMissingKey derives the key the Protector asked for, with the key table held still.
 Status PrepareMissingKey(Protector* protector);
 

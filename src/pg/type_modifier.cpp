@@ -51,8 +51,11 @@ uint16_t RequireClassByName(const char* name) {
 
 uint16_t ArgumentClass(FunctionCallInfo fcinfo, int argument) {
   Node* call = fcinfo->flinfo != nullptr ? fcinfo->flinfo->fn_expr : nullptr;
-  if (call == nullptr || !IsA(call, FuncExpr)) return kTextClass;
-  List* arguments = reinterpret_cast<FuncExpr*>(call)->args;
+  if (call == nullptr) return kTextClass;
+  List* arguments = NIL;
+  if (IsA(call, FuncExpr)) arguments = reinterpret_cast<FuncExpr*>(call)->args;
+  if (IsA(call, OpExpr)) arguments = reinterpret_cast<OpExpr*>(call)->args;
+  if (IsA(call, ScalarArrayOpExpr)) arguments = reinterpret_cast<ScalarArrayOpExpr*>(call)->args;
   if (argument >= list_length(arguments)) return kTextClass;
   int32 type_modifier = exprTypmod(static_cast<Node*>(list_nth(arguments, argument)));
   return type_modifier < 0 ? kTextClass : CheckTypeModifier(type_modifier);

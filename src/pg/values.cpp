@@ -3,6 +3,7 @@
 #include "encoding.h"
 #include "log_guard.h"
 #include "mask.h"
+#include "normalize.h"
 #include "pg.h"
 #include "report.h"
 #include "sealed_text.h"
@@ -117,6 +118,12 @@ bool IsLegacyText(ByteView stored) {
 ByteView RequireLegacyText(ByteView stored) {
   if (!IsLegacyText(stored)) ReportStatus(Status::kNotSealed, Origin::kStored, 0, 0);
   return stored;
+}
+
+/// `utf8` as ToUtf8 gave it for `text`: a copy is owned, the text itself is not.
+PlainValue OpenUtf8(ByteView utf8, ByteView text, uint16_t class_id) {
+  const char* data = reinterpret_cast<const char*>(utf8.data());
+  return {data, utf8.size(), class_id, utf8.data() != text.data() ? const_cast<char*>(data) : nullptr};
 }
 
 Rendered CopyLegacy(const varlena* datum, size_t head) {
@@ -269,6 +276,58 @@ Rendered RenderSealed(varlena* datum, size_t head, uint16_t legacy_class) {
   size_t size = WriteSealedText(stored, {buffer + head, bound});
   buffer[head + size] = '\0';
   return {buffer, size};
+}
+
+PlainValue OpenValue(const varlena* datum, uint16_t legacy_class) {
+  NoteValuesInUse();
+  ByteView stored = StoredBytes(datum);
+  if (!IsSealed(stored)) return OpenUtf8(ToUtf8(RequireLegacyText(stored)), stored, legacy_class);
+  SealedValue value = ParseStored(stored);
+  PlainValue opened{nullptr, 0, value.class_id, nullptr};
+  Status status = RevealUtf8(value, 0, &opened.owned, &opened.size);
+  if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+  opened.data = opened.owned;
+  return opened;
+}
+
+PlainValue OpenText(ByteView text) {
+  NoteValuesInUse();
+  if (LooksLikeSealedText(AsText(text))) return OpenValue(ReadSealedText(text, -1), kTextClass);
+  return OpenUtf8(ToUtf8(text), text, kTextClass);
+}
+
+void CloseValue(PlainValue* value) {
+  if (value->owned != nullptr) WipeAndFree(value->owned, value->size);
+  value->owned = nullptr;
+}
+
+bool TryFingerprint(const varlena* datum, uint16_t legacy_class, uint64_t* fingerprint) {
+  if (!HasKeys()) return false;
+  ByteView stored = StoredBytes(datum);
+  SealedValue value;
+  PlainValue opened;
+  Status status = ParseSealedValue(stored, &value);
+  if (status == Status::kNotSealed && ServerIsUtf8() && IsValidUtf8(AsText(stored))) {
+    opened = OpenUtf8(ToUtf8(stored), stored, legacy_class);
+  } else {
+    if (status != Status::kOk) return false;
+    status = RevealUtf8(value, 0, &opened.owned, &opened.size);
+    if (status != Status::kOk) return false;
+    opened.data = opened.owned;
+    opened.class_id = value.class_id;
+  }
+  size_t bound = NormalizedBound(opened.size);
+  char* scratch = static_cast<char*>(palloc(bound + 1));
+  BlindIndexValue index_value;
+  status = CallProtector([&](Protector& protector) {
+    return protector.IndexValue(opened.class_id, protector.index_versions()[0], Transform::kExact,
+                                {opened.data, opened.size}, {scratch, bound}, &index_value);
+  });
+  pfree(scratch);
+  CloseValue(&opened);
+  if (status != Status::kOk) return false;
+  memcpy(fingerprint, index_value.data() + 2, sizeof *fingerprint);
+  return true;
 }
 
 uint16_t ClassOf(const varlena* datum, uint16_t legacy_class) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "bytes.h"
+#include "protect.h"
 #include "status.h"
 
 struct varlena;
@@ -51,6 +52,32 @@ Rendered RenderRedacted(const varlena* datum, size_t head, uint16_t legacy_class
 
 /// RenderSealed gives sealed text. Legacy plaintext is sealed under `legacy_class` on the way out.
 Rendered RenderSealed(varlena* datum, size_t head, uint16_t legacy_class);
+
+/// PlainValue is a value opened to be compared or hashed: UTF-8 text, and the class it carries. Between
+/// OpenValue or OpenText and CloseValue nothing may raise an error but what says something is wrong with the
+/// value, which wipes nothing of it: keep them close.
+struct PlainValue {
+  const char* data;
+  size_t size;
+  uint16_t class_id;
+  char* owned;  ///< palloc'ed copy that CloseValue wipes; null when `data` is the caller's
+
+  Protector::Operand operand() const { return {class_id, {data, size}}; }
+};
+
+/// OpenValue reveals. Legacy plaintext has class `legacy_class`.
+PlainValue OpenValue(const varlena* datum, uint16_t legacy_class);
+
+/// OpenText takes text of the server's encoding as it is, as class text; sealed text is authenticated and
+/// revealed.
+PlainValue OpenText(ByteView text);
+
+/// CloseValue wipes and frees what was opened.
+void CloseValue(PlainValue* value);
+
+/// TryFingerprint computes a keyed hash that is the same for equal values of a class, for statistics. False,
+/// and no error, when it cannot be had, whatever the reason.
+bool TryFingerprint(const varlena* datum, uint16_t legacy_class, uint64_t* fingerprint);
 
 /// ClassOf returns the class id in the header, `legacy_class` for legacy plaintext.
 uint16_t ClassOf(const varlena* datum, uint16_t legacy_class);

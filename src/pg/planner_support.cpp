@@ -1,0 +1,418 @@
+// How `ssn = x` comes to use an index on pii_blind_index(ssn), with the application's SQL as it is. The
+// statement itself stays as it was written, so that joins, row counts and filters are planned like those of
+// any type:
+//
+// 1. For each index with pii_blind_index(ssn), or a generated column of it, among its keys the planner is
+//    shown a second one, the alias, that has the column ssn itself in that place. So it finds that `ssn = x`
+//    is about the index, and asks the support function of `=` what to do.
+// 2. The support function answers pii_blind_index(ssn) = ANY (pii_search_terms(x, 'ssn')): a term for each
+//    enabled index key version, so that nothing is missed while they rotate. (PostgreSQL treats LIKE in this
+//    way: SupportRequestIndexCondition.)
+// 3. When all paths of the table are made the alias gets the keys that the index really has, which the plan
+//    is made and checked from.
+//
+// `ssn = ANY (array)` has no support function in PostgreSQL. Before planning it becomes pii_text_eq_any(ssn,
+// array), which has one, and `= ANY` again where the column has no index.
+
+#include "planner_support.h"
+
+#include "index_advice.h"
+#include "own_function.h"
+#include "pg.h"
+#include "shared_keys.h"
+#include "type_modifier.h"
+
+namespace pii {
+namespace {
+
+planner_hook_type next_planner;
+get_relation_info_hook_type next_relation_info;
+get_index_stats_hook_type next_index_stats;
+set_rel_pathlist_hook_type next_pathlist;
+
+bool IsEquality(Oid function) {
+  return IsOwnFunction(function, "pii_text_eq") || IsOwnFunction(function, "pii_text_eq_text") ||
+         IsOwnFunction(function, "text_eq_pii_text");
+}
+
+Node* StripRelabel(Node* node) {
+  while (node != nullptr && IsA(node, RelabelType)) {
+    node = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
+  }
+  return node;
+}
+
+/// The column in pii_blind_index(column) or pii_blind_index(column, 'transform'); 0 for any other expression.
+AttrNumber SourceColumn(Node* node, Transform* transform) {
+  if (node == nullptr || !IsA(node, FuncExpr)) return 0;
+  auto* call = reinterpret_cast<FuncExpr*>(node);
+  if (!IsOwnFunction(call->funcid, "pii_blind_index")) return 0;
+  *transform = Transform::kExact;
+  if (list_length(call->args) == 2) {
+    Node* name = static_cast<Node*>(lsecond(call->args));
+    if (!IsA(name, Const) || reinterpret_cast<Const*>(name)->constisnull) return 0;
+    char* transform_name = TextDatumGetCString(reinterpret_cast<Const*>(name)->constvalue);
+    if (!TransformByName(transform_name, transform)) return 0;
+  }
+  Node* column = StripRelabel(static_cast<Node*>(linitial(call->args)));
+  return IsA(column, Var) ? reinterpret_cast<Var*>(column)->varattno : 0;
+}
+
+/// The column that an index key serves equality of; 0 for any other expression.
+AttrNumber SourceOfEquality(Node* node) {
+  Transform transform;
+  AttrNumber column = SourceColumn(node, &transform);
+  return column > 0 && transform == Transform::kExact ? column : 0;
+}
+
+/// The expression of a stored generated column; null for other columns.
+Node* GenerationExpression(Relation relation, AttrNumber attribute) {
+  bool generates =
+      relation->rd_att->constr != nullptr && relation->rd_att->constr->has_generated_stored && attribute > 0;
+  if (!generates ||
+      TupleDescAttr(relation->rd_att, attribute - 1)->attgenerated != ATTRIBUTE_GENERATED_STORED)
+    return nullptr;
+  return build_column_default(relation, attribute);
+}
+
+// Aliases.
+
+/// The index again, with the sealed column in place of each key that is a blind index of it; null when there
+/// is none.
+IndexOptInfo* MakeAlias(Relation table, const IndexOptInfo* index) {
+  IndexOptInfo* alias = nullptr;
+  List* expressions = NIL;
+  ListCell* next_expression = list_head(index->indexprs);
+  for (int i = 0; i < index->ncolumns; ++i) {
+    Node* expression;
+    if (index->indexkeys[i] == 0) {
+      expression = static_cast<Node*>(lfirst(next_expression));
+      next_expression = lnext(index->indexprs, next_expression);
+    } else {
+      expression = GenerationExpression(table, static_cast<AttrNumber>(index->indexkeys[i]));
+    }
+    AttrNumber source = i < index->nkeycolumns ? SourceOfEquality(expression) : 0;
+    if (source == 0) {
+      if (index->indexkeys[i] == 0) expressions = lappend(expressions, expression);
+      continue;
+    }
+    if (alias == nullptr) {
+      Size columns = static_cast<Size>(index->ncolumns);
+      alias = makeNode(IndexOptInfo);
+      *alias = *index;
+      alias->indexkeys = static_cast<int*>(palloc(columns * sizeof(int)));
+      memcpy(alias->indexkeys, index->indexkeys, columns * sizeof(int));
+      alias->canreturn = static_cast<bool*>(palloc0(columns * sizeof(bool)));
+      // `ssn IS NULL` would be taken as it is, and not be found in the index in step 3.
+      alias->amsearchnulls = false;
+    }
+    alias->indexkeys[i] = source;
+  }
+  if (alias != nullptr) alias->indexprs = expressions;
+  return alias;
+}
+
+/// The index that `candidate` is the alias of; null when it is none.
+IndexOptInfo* OriginalOf(const IndexOptInfo* candidate) {
+  ListCell* cell;
+  foreach (cell, candidate->rel->indexlist) {
+    auto* index = static_cast<IndexOptInfo*>(lfirst(cell));
+    if (index->indexoid == candidate->indexoid) return index != candidate ? index : nullptr;
+  }
+  return nullptr;
+}
+
+void AddAliases(PlannerInfo* root, Oid table_oid, bool inherited, RelOptInfo* rel) {
+  if (next_relation_info != nullptr) next_relation_info(root, table_oid, inherited, rel);
+  if (rel->indexlist == NIL) return;
+  Relation table = table_open(table_oid, NoLock);
+  List* aliases = NIL;
+  ListCell* cell;
+  foreach (cell, rel->indexlist) {
+    IndexOptInfo* alias = MakeAlias(table, static_cast<IndexOptInfo*>(lfirst(cell)));
+    if (alias != nullptr) aliases = lappend(aliases, alias);
+  }
+  rel->indexlist = list_concat(rel->indexlist, aliases);
+  table_close(table, NoLock);
+}
+
+void ResolveAliases(PlannerInfo* root, RelOptInfo* rel, Index index, RangeTblEntry* entry) {
+  if (next_pathlist != nullptr) next_pathlist(root, rel, index, entry);
+  ListCell* cell;
+  foreach (cell, rel->indexlist) {
+    auto* alias = static_cast<IndexOptInfo*>(lfirst(cell));
+    IndexOptInfo* original = OriginalOf(alias);
+    if (original == nullptr) continue;
+    alias->indexkeys = original->indexkeys;
+    alias->indexprs = original->indexprs;
+  }
+}
+
+// The support functions.
+
+/// The key of an index, as an expression of its table.
+Expr* KeyExpression(const IndexOptInfo* index, int column) {
+  auto* entry = static_cast<TargetEntry*>(list_nth(index->indextlist, column));
+  return static_cast<Expr*>(copyObjectImpl(entry->expr));
+}
+
+/// The function of the extension's schema with this name and these argument types.
+Oid FindFunction(Oid schema, const char* name, Oid first, Oid second) {
+  Oid types[] = {first, second};
+  List* qualified = list_make2(makeString(get_namespace_name(schema)), makeString(pstrdup(name)));
+  return LookupFuncName(qualified, 2, types, false);
+}
+
+/// The arguments of an OpExpr or FuncExpr.
+List* ArgumentsOf(Node* call) {
+  return IsA(call, OpExpr) ? reinterpret_cast<OpExpr*>(call)->args : reinterpret_cast<FuncExpr*>(call)->args;
+}
+
+/// The class that the type of a column declares; null when it declares none, or one that nobody knows.
+const PiiClass* DeclaredClass(const Var* column) {
+  int32 modifier = column->vartypmod;
+  getBaseTypeAndTypmod(column->vartype, &modifier);
+  return modifier < 0 ? nullptr : FindClass(static_cast<uint16_t>(modifier));
+}
+
+/// key = ANY (pii_search_terms(other, class))
+Node* IndexCondition(const SupportRequestIndexCondition* request) {
+  if (OriginalOf(request->index) == nullptr) return nullptr;
+  List* arguments = ArgumentsOf(request->node);
+  Node* side = StripRelabel(static_cast<Node*>(list_nth(arguments, request->indexarg)));
+  auto* other = static_cast<Node*>(list_nth(arguments, 1 - request->indexarg));
+  if (!IsA(side, Var) || contain_volatile_functions(other)) return nullptr;
+  auto* column = reinterpret_cast<Var*>(side);
+  if (bms_is_member(column->varno, pull_varnos(request->root, other))) return nullptr;
+  const PiiClass* pii_class = DeclaredClass(column);
+  if (pii_class == nullptr) return nullptr;
+
+  Oid* types;
+  int count;
+  get_func_signature(request->funcid, &types, &count);
+  Expr* key = KeyExpression(request->index, request->indexcol);
+  Oid index_type = exprType(reinterpret_cast<Node*>(key));
+  auto* class_name = makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
+                               CStringGetTextDatum(pii_class->name_text), false, false);
+  Oid search_terms = FindFunction(get_func_namespace(request->funcid), "pii_search_terms",
+                                  types[1 - request->indexarg], TEXTOID);
+  auto* terms = makeFuncExpr(search_terms, get_array_type(index_type), list_make2(other, class_name),
+                             InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+  ScalarArrayOpExpr* any = makeNode(ScalarArrayOpExpr);
+  any->opno = lookup_type_cache(index_type, TYPECACHE_EQ_OPR)->eq_opr;
+  any->opfuncid = get_opcode(any->opno);
+  any->useOr = true;
+  any->args = list_make2(key, terms);
+  any->location = -1;
+  return reinterpret_cast<Node*>(any);
+}
+
+Datum AnswerIndexCondition(SupportRequestIndexCondition* request) {
+  Node* condition = IndexCondition(request);
+  if (condition == nullptr) return PointerGetDatum(nullptr);
+  // Equal blind index values are equal values: both are made of the same normalised form.
+  request->lossy = false;
+  return PointerGetDatum(list_make1(condition));
+}
+
+/// `column = ANY (array)` for pii_text_eq_any(column, array).
+ScalarArrayOpExpr* AsEqualsAny(FuncExpr* call) {
+  Oid* types;
+  int count;
+  get_func_signature(call->funcid, &types, &count);
+  char* schema = get_namespace_name(get_func_namespace(call->funcid));
+  ScalarArrayOpExpr* any = makeNode(ScalarArrayOpExpr);
+  any->opno = OpernameGetOprid(list_make2(makeString(schema), makeString(pstrdup("="))), types[0],
+                               get_element_type(types[1]));
+  any->opfuncid = get_opcode(any->opno);
+  any->useOr = true;
+  any->args = call->args;
+  any->location = -1;
+  return any;
+}
+
+bool HasBlindIndex(Oid table_oid, AttrNumber attribute) {
+  bool found = false;
+  Relation table = table_open(table_oid, NoLock);
+  List* indexes = RelationGetIndexList(table);
+  ListCell* cell;
+  foreach (cell, indexes) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    List* expressions = RelationGetIndexExpressions(index);
+    ListCell* next_expression = list_head(expressions);
+    for (int i = 0; i < index->rd_index->indnkeyatts && !found; ++i) {
+      AttrNumber key = index->rd_index->indkey.values[i];
+      Node* expression;
+      if (key == 0) {
+        expression = static_cast<Node*>(lfirst(next_expression));
+        next_expression = lnext(expressions, next_expression);
+      } else {
+        expression = GenerationExpression(table, key);
+      }
+      found = SourceOfEquality(expression) == attribute;
+    }
+    index_close(index, NoLock);
+    if (found) break;
+  }
+  list_free(indexes);
+  table_close(table, NoLock);
+  return found;
+}
+
+/// Is `node` for sure a column that has no index? Of a view or a table with partitions one cannot say yet;
+/// PostgreSQL asks again about the tables behind it. It simplifies the WHERE of an EXISTS against the range
+/// table of the query around it, so that the entry may be another table's; a wrong answer costs the index.
+bool LacksBlindIndex(PlannerInfo* root, Node* node) {
+  node = StripRelabel(node);
+  if (root == nullptr || !IsA(node, Var)) return true;
+  auto* column = reinterpret_cast<Var*>(node);
+  if (column->varlevelsup != 0 || column->varno < 1 || column->varno > list_length(root->parse->rtable))
+    return false;
+  RangeTblEntry* entry = rt_fetch(column->varno, root->parse->rtable);
+  if (entry->rtekind != RTE_RELATION || entry->inh || column->varattno <= 0) return false;
+  if (get_atttype(entry->relid, column->varattno) != column->vartype) return false;
+  return !HasBlindIndex(entry->relid, column->varattno);
+}
+
+Datum AnswerSimplify(const SupportRequestSimplify* request) {
+  FuncExpr* call = request->fcall;
+  bool restore = LacksBlindIndex(request->root, static_cast<Node*>(linitial(call->args)));
+  return PointerGetDatum(restore ? AsEqualsAny(call) : nullptr);
+}
+
+Datum AnswerSelectivity(SupportRequestSelectivity* request) {
+  FuncExpr call = {};
+  call.xpr.type = T_FuncExpr;
+  call.funcid = request->funcid;
+  call.args = request->args;
+  request->selectivity = scalararraysel(request->root, AsEqualsAny(&call), request->is_join,
+                                        request->varRelid, request->jointype, request->sjinfo);
+  return PointerGetDatum(request);
+}
+
+// `= ANY`, before planning.
+
+bool IsEqualsAny(Node* node) {
+  if (!IsA(node, ScalarArrayOpExpr)) return false;
+  auto* any = reinterpret_cast<ScalarArrayOpExpr*>(node);
+  if (!any->useOr || any->opno < FirstNormalObjectId || !IsEquality(get_opcode(any->opno))) return false;
+  Oid left;
+  Oid right;
+  op_input_types(any->opno, &left, &right);
+  return left != TEXTOID;
+}
+
+bool HasEqualsAny(Node* node, void*) {
+  if (node == nullptr) return false;
+  if (IsEqualsAny(node)) return true;
+  if (IsA(node, Query)) return WalkQuery(reinterpret_cast<Query*>(node), HasEqualsAny);
+  return WalkExpression(node, HasEqualsAny, nullptr);
+}
+
+Node* WrapEqualsAny(Node* node, void*) {
+  if (node == nullptr) return nullptr;
+  if (IsA(node, Query))
+    return reinterpret_cast<Node*>(MutateQuery(reinterpret_cast<Query*>(node), WrapEqualsAny));
+  node = MutateExpression(node, WrapEqualsAny);
+  if (!IsEqualsAny(node)) return node;
+  auto* any = reinterpret_cast<ScalarArrayOpExpr*>(node);
+  Oid left;
+  Oid right;
+  op_input_types(any->opno, &left, &right);
+  Oid function =
+      FindFunction(get_func_namespace(get_opcode(any->opno)), "pii_text_eq_any", left, get_array_type(right));
+  return reinterpret_cast<Node*>(
+      makeFuncExpr(function, BOOLOID, any->args, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+}
+
+PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo parameters) {
+  if (HasEqualsAny(reinterpret_cast<Node*>(query), nullptr)) {
+    query = reinterpret_cast<Query*>(WrapEqualsAny(reinterpret_cast<Node*>(query), nullptr));
+  }
+  return next_planner != nullptr ? next_planner(query, text, options, parameters)
+                                 : standard_planner(query, text, options, parameters);
+}
+
+// Statistics.
+
+/// The statistics of the column that `attribute` of an index is made of: ANALYZE counts distinct values
+/// there, and evaluates no index expression, because that could fail for want of a key. Null when it has
+/// none.
+HeapTuple SourceStatistics(Oid index_oid, AttrNumber attribute) {
+  Relation index = index_open(index_oid, NoLock);
+  Oid table = index->rd_index->indrelid;
+  AttrNumber column = index->rd_index->indkey.values[attribute - 1];
+  Transform transform = Transform::kExact;
+  if (column == 0) {
+    List* expressions = RelationGetIndexExpressions(index);
+    ListCell* expression = list_head(expressions);
+    for (int i = 0; i < attribute - 1; ++i) {
+      if (index->rd_index->indkey.values[i] == 0) expression = lnext(expressions, expression);
+    }
+    column = SourceColumn(static_cast<Node*>(lfirst(expression)), &transform);
+  }
+  index_close(index, NoLock);
+  if (column <= 0) return nullptr;
+  HeapTuple row =
+      SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(table), Int16GetDatum(column), BoolGetDatum(false));
+  if (!HeapTupleIsValid(row)) return nullptr;
+  HeapTuple copy = heap_copytuple(row);
+  ReleaseSysCache(row);
+  // A part of a value takes few forms, however many values there are.
+  auto* form = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(copy));
+  if (transform != Transform::kExact) form->stadistinct = static_cast<float4>(ResultSpace(transform));
+  return copy;
+}
+
+bool GetIndexStatistics(PlannerInfo* root, Oid index_oid, AttrNumber attribute, VariableStatData* data) {
+  if (next_index_stats != nullptr && next_index_stats(root, index_oid, attribute, data)) return true;
+  HeapTuple row = SourceStatistics(index_oid, attribute);
+  if (!HeapTupleIsValid(row)) return false;
+  data->statsTuple = row;
+  data->freefunc = heap_freetuple;
+  data->acl_ok = true;  // there are no values in them
+  return true;
+}
+
+}  // namespace
+
+void InstallPlannerSupport() {
+  next_planner = planner_hook;
+  planner_hook = Plan;
+  next_relation_info = get_relation_info_hook;
+  get_relation_info_hook = AddAliases;
+  next_pathlist = set_rel_pathlist_hook;
+  set_rel_pathlist_hook = ResolveAliases;
+  next_index_stats = get_index_stats_hook;
+  get_index_stats_hook = GetIndexStatistics;
+}
+
+}  // namespace pii
+
+PII_FUNCTION(pii_text_eq_support) {
+  Node* request = reinterpret_cast<Node*>(PG_GETARG_POINTER(0));
+  if (!IsA(request, SupportRequestIndexCondition)) PG_RETURN_POINTER(nullptr);
+  return pii::AnswerIndexCondition(reinterpret_cast<SupportRequestIndexCondition*>(request));
+}
+
+PII_FUNCTION(pii_text_eq_any_support) {
+  Node* request = reinterpret_cast<Node*>(PG_GETARG_POINTER(0));
+  if (IsA(request, SupportRequestIndexCondition))
+    return pii::AnswerIndexCondition(reinterpret_cast<SupportRequestIndexCondition*>(request));
+  if (IsA(request, SupportRequestSimplify))
+    return pii::AnswerSimplify(reinterpret_cast<SupportRequestSimplify*>(request));
+  if (IsA(request, SupportRequestSelectivity))
+    return pii::AnswerSelectivity(reinterpret_cast<SupportRequestSelectivity*>(request));
+  PG_RETURN_POINTER(nullptr);
+}
+
+/// Selectivity of pii_blind_index = x. PostgreSQL takes an array that it does not know for ten elements; here
+/// it is the terms of one value, one for each key version, of which a row has one.
+PII_FUNCTION(pii_blind_index_eqsel) {
+  Datum selectivity = DirectFunctionCall4(eqsel, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2),
+                                          PG_GETARG_DATUM(3));
+  Node* other = static_cast<Node*>(lsecond(reinterpret_cast<List*>(PG_GETARG_POINTER(2))));
+  if (!IsA(other, CaseTestExpr)) return selectivity;
+  constexpr double kAssumedElements = 10;  // scalararraysel()
+  PG_RETURN_FLOAT8(DatumGetFloat8(selectivity) / kAssumedElements);
+}

@@ -1,0 +1,307 @@
+// Search: blind index values and terms, equality and hashing of sealed values.
+
+#include "search.h"
+
+#include "pg.h"
+#include "report.h"
+#include "shared_keys.h"
+#include "type_modifier.h"
+#include "values.h"
+
+namespace pii {
+namespace {
+
+/// Opens an argument that is pii_text or text.
+PlainValue OpenArgument(FunctionCallInfo fcinfo, int argument, bool is_text) {
+  varlena* datum = PG_GETARG_VARLENA_PP(argument);
+  return is_text ? OpenText(StoredBytes(datum)) : OpenValue(datum, ArgumentClass(fcinfo, argument));
+}
+
+/// Terms being collected, in palloc'ed memory.
+struct Terms {
+  BlindIndexValue* values;
+  bool* nulls;
+  size_t count;
+  size_t capacity;
+};
+
+void Reserve(Terms* terms, size_t more) {
+  if (terms->count + more <= terms->capacity) return;
+  terms->capacity = 2 * (terms->count + more);
+  Size values_size = terms->capacity * sizeof *terms->values;
+  if (values_size > MaxAllocSize) ReportTooLong();
+  auto* values = static_cast<BlindIndexValue*>(palloc(values_size));
+  auto* nulls = static_cast<bool*>(palloc(terms->capacity));
+  if (terms->count > 0) {
+    memcpy(static_cast<void*>(values), terms->values, terms->count * sizeof *values);
+    memcpy(nulls, terms->nulls, terms->count);
+  }
+  terms->values = values;
+  terms->nulls = nulls;
+}
+
+void AppendNull(Terms* terms) {
+  Reserve(terms, 1);
+  terms->nulls[terms->count++] = true;
+}
+
+/// Appends a term for every enabled index version; none when the value has no such part. The versions are
+/// those of one moment: the keyring may be replaced between two of them.
+Status AppendTerms(Terms* terms, const PlainValue& value, uint16_t class_id, Transform transform) {
+  Scratch scratch;
+  OpenScratch(&scratch, NormalizedBound(value.size));
+  size_t room = CurrentProtector()->index_versions().size();
+  size_t count = 0;
+  Status status;
+  for (;;) {
+    Reserve(terms, room);
+    BlindIndexValue* out = terms->values + terms->count;
+    status = CallProtector([&](Protector& protector) {
+      count = protector.index_versions().size();
+      Status result = Status::kOk;
+      for (size_t i = 0; i < Min(count, room) && result == Status::kOk; ++i) {
+        result = protector.QueryValue(class_id, protector.index_versions()[i], transform, value.operand(),
+                                      scratch.span, &out[i]);
+      }
+      return result;
+    });
+    if (count <= room) break;
+    room = count;
+  }
+  CloseScratch(&scratch);
+  if (status == Status::kNoPart) return Status::kOk;
+  if (status != Status::kOk) return status;
+  memset(terms->nulls + terms->count, false, count);
+  terms->count += count;
+  return Status::kOk;
+}
+
+Datum ArrayOf(FunctionCallInfo fcinfo, const Terms& terms) {
+  Oid type = BlindIndexType(fcinfo);
+  if (terms.count == 0) return PointerGetDatum(construct_empty_array(type));
+  auto* datums = static_cast<Datum*>(palloc(terms.count * sizeof(Datum)));
+  for (size_t i = 0; i < terms.count; ++i) datums[i] = PointerGetDatum(&terms.values[i]);
+  int dimension = static_cast<int>(terms.count);
+  int lower_bound = 1;
+  return PointerGetDatum(construct_md_array(datums, terms.nulls, 1, &dimension, &lower_bound, type,
+                                            sizeof(BlindIndexValue), false, TYPALIGN_CHAR));
+}
+
+Datum SearchTerms(FunctionCallInfo fcinfo, bool is_text) {
+  uint16_t class_id = ClassArgument(fcinfo, 1);
+  Transform transform = TransformArgument(fcinfo, 2, false);
+  Terms terms{};
+  PlainValue value = OpenArgument(fcinfo, 0, is_text);
+  Status status = AppendTerms(&terms, value, class_id, transform);
+  CloseValue(&value);
+  if (status != Status::kOk) ReportSearchFailure(status, class_id, transform);
+  return ArrayOf(fcinfo, terms);
+}
+
+Status Equal(const PlainValue& left, const PlainValue& right, bool* equal) {
+  Scratch scratch;
+  OpenScratch(&scratch, NormalizedBound(left.size) + NormalizedBound(right.size));
+  Status status = CallProtector([&](Protector& protector) {
+    return protector.Equal(left.operand(), right.operand(), scratch.span, equal);
+  });
+  CloseScratch(&scratch);
+  return status;
+}
+
+/// The class that an equality is decided by.
+uint16_t SharedClass(const PlainValue& left, const PlainValue& right) {
+  return left.class_id != kTextClass ? left.class_id : right.class_id;
+}
+
+bool EqualArguments(FunctionCallInfo fcinfo, bool left_is_text, bool right_is_text) {
+  PlainValue left = OpenArgument(fcinfo, 0, left_is_text);
+  PlainValue right = OpenArgument(fcinfo, 1, right_is_text);
+  bool equal = false;
+  Status status = Equal(left, right, &equal);
+  CloseValue(&left);
+  CloseValue(&right);
+  if (status != Status::kOk) ReportSearchFailure(status, SharedClass(left, right), Transform::kExact);
+  return equal;
+}
+
+/// The elements of an array of pii_text or text.
+struct Elements {
+  Datum* datums;
+  bool* nulls;
+  int count;
+  bool are_text;
+};
+
+Elements ElementsOf(ArrayType* array) {
+  Elements elements;
+  int16 length;
+  bool by_value;
+  char alignment;
+  get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &alignment);
+  deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, alignment, &elements.datums,
+                    &elements.nulls, &elements.count);
+  elements.are_text = ARR_ELEMTYPE(array) == TEXTOID;
+  return elements;
+}
+
+PlainValue OpenElement(const Elements& elements, int i, uint16_t legacy_class) {
+  varlena* datum = PG_DETOAST_DATUM_PACKED(elements.datums[i]);
+  return elements.are_text ? OpenText(StoredBytes(datum)) : OpenValue(datum, legacy_class);
+}
+
+uint64 HashArgument(FunctionCallInfo fcinfo, bool is_text) {
+  PlainValue value = OpenArgument(fcinfo, 0, is_text);
+  uint64_t hash = 0;
+  Status status =
+      CallProtector([&](Protector& protector) { return protector.Hash(value.operand(), &hash); });
+  CloseValue(&value);
+  if (status != Status::kOk) ReportSearchFailure(status, value.class_id, Transform::kExact);
+  return hash;
+}
+
+/// As hashtext and hashtextextended: the low half is the same when the seed is 0.
+Datum ExtendedHash(FunctionCallInfo fcinfo, bool is_text) {
+  uint64 hash = HashArgument(fcinfo, is_text);
+  auto seed = static_cast<uint64>(PG_GETARG_INT64(1));
+  return UInt64GetDatum(seed == 0 ? hash : hash_combine64(hash, seed));
+}
+
+}  // namespace
+
+void OpenScratch(Scratch* scratch, size_t size) {
+  bool small = size <= sizeof scratch->stack;
+  scratch->heap = small ? nullptr : static_cast<char*>(palloc(Min(size, MaxAllocSize)));
+  scratch->span = {small ? scratch->stack : scratch->heap, Min(size, MaxAllocSize)};
+}
+
+void CloseScratch(Scratch* scratch) {
+  if (scratch->heap != nullptr) pfree(scratch->heap);
+}
+
+Transform TransformArgument(FunctionCallInfo fcinfo, int argument, bool allow_word) {
+  if (PG_NARGS() <= argument) return Transform::kExact;
+  Transform transform;
+  if (!TransformByName(text_to_cstring(PG_GETARG_TEXT_PP(argument)), &transform)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("transform does not exist"),
+                    errhint("The transforms are: exact, last4, domain, local, year, first3, initials, word.")));
+  }
+  if (transform == Transform::kWord && !allow_word) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("transform \"word\" gives several index values, not one"),
+                    errhint("Use pii_word_index() and pii_word_terms().")));
+  }
+  return transform;
+}
+
+uint16_t ClassArgument(FunctionCallInfo fcinfo, int argument) {
+  return RequireClassByName(text_to_cstring(PG_GETARG_TEXT_PP(argument)));
+}
+
+Oid BlindIndexType(FunctionCallInfo fcinfo) {
+  auto* type = static_cast<Oid*>(fcinfo->flinfo->fn_extra);
+  if (type == nullptr) {
+    type = static_cast<Oid*>(MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof *type));
+    *type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
+    fcinfo->flinfo->fn_extra = type;
+  }
+  return *type;
+}
+
+void ReportSearchFailure(Status status, uint16_t class_id, Transform transform) {
+  if (status == Status::kBufferTooSmall) ReportTooLong();
+  if (status != Status::kNotSearchable || transform == Transform::kExact) ReportSealFailure(status, class_id);
+  const PiiClass* pii_class = FindClass(class_id);
+  StringInfoData allowed;
+  initStringInfo(&allowed);
+  for (Transform candidate : kTransforms) {
+    if (pii_class == nullptr || !AllowsTransform(*pii_class, candidate)) continue;
+    appendStringInfo(&allowed, "%s%s", allowed.len > 0 ? ", " : "", TransformName(candidate).data());
+  }
+  if (allowed.len == 0) ReportSealFailure(status, class_id);
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("values of class %s cannot be searched by transform \"%s\"", pii_class->name_text,
+                         TransformName(transform).data()),
+                  errhint("The transforms of the class are: %s.", allowed.data)));
+}
+
+}  // namespace pii
+
+/// pii_blind_index(pii_text), pii_blind_index(pii_text, text)
+PII_FUNCTION(pii_blind_index) {
+  pii::Transform transform = pii::TransformArgument(fcinfo, 1, false);
+  pii::PlainValue value = pii::OpenArgument(fcinfo, 0, false);
+  pii::Scratch scratch;
+  pii::OpenScratch(&scratch, pii::NormalizedBound(value.size));
+  auto* index_value = static_cast<pii::BlindIndexValue*>(palloc(sizeof(pii::BlindIndexValue)));
+  pii::Status status = pii::CallProtector([&](pii::Protector& protector) {
+    return protector.IndexValue(value.class_id, protector.index_versions()[0], transform,
+                                {value.data, value.size}, scratch.span, index_value);
+  });
+  pii::CloseScratch(&scratch);
+  pii::CloseValue(&value);
+  if (status == pii::Status::kNoPart) PG_RETURN_NULL();
+  if (status != pii::Status::kOk) pii::ReportSearchFailure(status, value.class_id, transform);
+  PG_RETURN_POINTER(index_value);
+}
+
+/// pii_search_terms(text, text), pii_search_terms(text, text, text)
+PII_FUNCTION(pii_search_terms) { return pii::SearchTerms(fcinfo, true); }
+
+/// pii_search_terms(pii_text, text): what the planner puts in place of `column = literal`.
+PII_FUNCTION(pii_search_terms_of_value) { return pii::SearchTerms(fcinfo, false); }
+
+/// pii_search_terms(pii_text[], text) and (text[], text): the terms of all; a NULL stays one, as in `= ANY`.
+PII_FUNCTION(pii_search_terms_of_array) {
+  pii::Elements elements = pii::ElementsOf(PG_GETARG_ARRAYTYPE_P(0));
+  uint16_t class_id = pii::ClassArgument(fcinfo, 1);
+  pii::Terms terms{};
+  for (int i = 0; i < elements.count; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    if (elements.nulls[i]) {
+      pii::AppendNull(&terms);
+      continue;
+    }
+    pii::PlainValue value = pii::OpenElement(elements, i, class_id);
+    pii::Status status = pii::AppendTerms(&terms, value, class_id, pii::Transform::kExact);
+    pii::CloseValue(&value);
+    if (status != pii::Status::kOk) pii::ReportSearchFailure(status, class_id, pii::Transform::kExact);
+  }
+  return pii::ArrayOf(fcinfo, terms);
+}
+
+PII_FUNCTION(pii_text_eq) { PG_RETURN_BOOL(pii::EqualArguments(fcinfo, false, false)); }
+PII_FUNCTION(pii_text_ne) { PG_RETURN_BOOL(!pii::EqualArguments(fcinfo, false, false)); }
+PII_FUNCTION(pii_text_eq_text) { PG_RETURN_BOOL(pii::EqualArguments(fcinfo, false, true)); }
+PII_FUNCTION(pii_text_ne_text) { PG_RETURN_BOOL(!pii::EqualArguments(fcinfo, false, true)); }
+PII_FUNCTION(text_eq_pii_text) { PG_RETURN_BOOL(pii::EqualArguments(fcinfo, true, false)); }
+PII_FUNCTION(text_ne_pii_text) { PG_RETURN_BOOL(!pii::EqualArguments(fcinfo, true, false)); }
+
+/// pii_text_eq_any(pii_text, pii_text[]) and (pii_text, text[]): `= ANY`, in a form that PostgreSQL asks a
+/// support function about.
+PII_FUNCTION(pii_text_eq_any) {
+  pii::Elements elements = pii::ElementsOf(PG_GETARG_ARRAYTYPE_P(1));
+  pii::PlainValue left = pii::OpenArgument(fcinfo, 0, false);
+  bool has_null = false;
+  bool found = false;
+  pii::Status status = pii::Status::kOk;
+  for (int i = 0; i < elements.count && !found && status == pii::Status::kOk; ++i) {
+    if (elements.nulls[i]) {
+      has_null = true;
+      continue;
+    }
+    pii::PlainValue right = pii::OpenElement(elements, i, left.class_id);
+    status = pii::Equal(left, right, &found);
+    pii::CloseValue(&right);
+  }
+  pii::CloseValue(&left);
+  if (status != pii::Status::kOk) pii::ReportSearchFailure(status, left.class_id, pii::Transform::kExact);
+  if (!found && has_null) PG_RETURN_NULL();
+  PG_RETURN_BOOL(found);
+}
+
+PII_FUNCTION(pii_text_hash) { PG_RETURN_UINT32(static_cast<uint32>(pii::HashArgument(fcinfo, false))); }
+PII_FUNCTION(pii_text_hash_extended) { return pii::ExtendedHash(fcinfo, false); }
+PII_FUNCTION(pii_text_hash_of_text) {
+  PG_RETURN_UINT32(static_cast<uint32>(pii::HashArgument(fcinfo, true)));
+}
+PII_FUNCTION(pii_text_hash_of_text_extended) { return pii::ExtendedHash(fcinfo, true); }
