@@ -55,8 +55,8 @@ double ResultSpace(const PiiClass& pii_class, Transform transform) {
 
 IndexAdvice AdviseIndex(const PiiClass& pii_class, Transform transform, double rows) {
   IndexAdvice advice{ResultSpace(pii_class, transform), 0, false};
-  double bits = advice.results > 0 ? std::min(kOutputBits, std::log2(advice.results)) : kOutputBits;
-  advice.coincidences = rows / std::exp2(bits);
+  double outputs = std::exp2(kOutputBits);
+  advice.coincidences = rows / (advice.results > 0 ? std::min(advice.results, outputs) : outputs);
   advice.is_safe = advice.coincidences >= 2 && advice.coincidences < std::sqrt(rows);
   return advice;
 }

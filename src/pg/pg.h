@@ -36,6 +36,7 @@ extern "C" {
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
+#include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
@@ -62,6 +63,7 @@ extern "C" {
 #include "storage/shmem.h"
 #include "utils/acl.h"
 #include "utils/array.h"
+#include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -127,6 +129,11 @@ inline bool AnalyzesIndex(const VacAttrStats* stats) {
   char kind = get_rel_relkind(stats->attr->attrelid);
   return kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX;
 #endif
+}
+
+/// True while this process runs ANALYZE. Only with track_activities, which is on by default.
+inline bool IsAnalyzing() {
+  return MyBEEntry != nullptr && MyBEEntry->st_progress_command == PROGRESS_COMMAND_ANALYZE;
 }
 
 // PostgreSQL 15 declares walkers and mutators in the C manner, without arguments, which to C++ is another
