@@ -114,8 +114,8 @@ uint16_t SharedClass(const PlainValue& left, const PlainValue& right) {
 }
 
 bool EqualArguments(FunctionCallInfo fcinfo, bool left_is_text, bool right_is_text) {
-  // ANALYZE compares the rows of a column of a row type, which comes here without an expression. It would need
-  // keys, and keep the most common rows.
+  // ANALYZE compares the rows of a column of a row type, without an expression; it must not need keys. It keeps
+  // some of those rows, sealed as they are.
   if (fcinfo->flinfo->fn_expr == nullptr && IsAnalyzing()) return false;
   PlainValue left = OpenArgument(fcinfo, 0, left_is_text);
   PlainValue right = OpenArgument(fcinfo, 1, right_is_text);

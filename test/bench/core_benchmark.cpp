@@ -248,7 +248,7 @@ void IndexValue(benchmark::State& state) {
   std::array<char, NormalizedBound(kSsn.size())> scratch;
   BlindIndexValue value;
   for (auto _ : state) {
-    if (bench.protector.IndexValue(kSsnClass, kExactTransform, kSsn, scratch, &value) != Status::kOk) {
+    if (bench.protector.IndexValue(kSsnClass, 1, Transform::kExact, kSsn, scratch, &value) != Status::kOk) {
       state.SkipWithError("IndexValue failed");
     }
     benchmark::DoNotOptimize(value);

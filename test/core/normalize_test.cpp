@@ -1,11 +1,10 @@
 #include "normalize.h"
 
 #include <gtest/gtest.h>
-#include <unicode/bytestream.h>
-#include <unicode/normalizer2.h>
 
 #include <vector>
 
+#include "respelling.h"
 #include "shape.h"
 #include "specimen.h"
 
@@ -13,6 +12,9 @@ namespace pii {
 namespace {
 
 using test::BuiltinClass;
+using test::CustomClass;
+using test::Nfc;
+using test::Nfd;
 
 /// The normalised form, or `<status>` for a failure. In a block of the size asked for.
 std::string NormalizedIn(const PiiClass& pii_class, std::string_view value, size_t capacity) {
@@ -26,31 +28,6 @@ std::string NormalizedIn(const PiiClass& pii_class, std::string_view value, size
 
 std::string Normalized(const PiiClass& pii_class, std::string_view value) {
   return NormalizedIn(pii_class, value, NormalizedBound(value.size()));
-}
-
-PiiClass CustomClass(Normalizer normalizer) {
-  PiiClass custom = test::KeepClass(0, 3);
-  custom.normalizer = normalizer;
-  return custom;
-}
-
-std::string InForm(const icu::Normalizer2* form, std::string_view value) {
-  UErrorCode error = U_ZERO_ERROR;
-  std::string out;
-  icu::StringByteSink<std::string> sink(&out);
-  form->normalizeUTF8(0, {value.data(), static_cast<int32_t>(value.size())}, sink, nullptr, error);
-  EXPECT_TRUE(U_SUCCESS(error));
-  return out;
-}
-
-std::string Nfc(std::string_view value) {
-  UErrorCode error = U_ZERO_ERROR;
-  return InForm(icu::Normalizer2::getNFCInstance(error), value);
-}
-
-std::string Nfd(std::string_view value) {
-  UErrorCode error = U_ZERO_ERROR;
-  return InForm(icu::Normalizer2::getNFDInstance(error), value);
 }
 
 struct Case {
@@ -248,21 +225,6 @@ TEST(NormalizedBound, SufficesForEveryCodePoint) {
 
 class NormalizeProperties : public testing::TestWithParam<PiiClass> {};
 
-std::vector<PiiClass> SearchableClasses() {
-  std::vector<PiiClass> classes;
-  for (const PiiClass& builtin : BuiltinClasses()) {
-    if (builtin.normalizer != Normalizer::kNone) classes.push_back(builtin);
-  }
-  for (Normalizer normalizer : {Normalizer::kName, Normalizer::kPlusDigits, Normalizer::kDigits,
-                                Normalizer::kAlphanumeric, Normalizer::kIsoDate, Normalizer::kIpAddress}) {
-    PiiClass custom = CustomClass(normalizer);
-    std::string name = "custom_" + std::string(NormalizerName(normalizer));
-    std::snprintf(custom.name_text, sizeof custom.name_text, "%s", name.c_str());
-    classes.push_back(custom);
-  }
-  return classes;
-}
-
 TEST_P(NormalizeProperties, HoldForGeneratedValues) {
   const PiiClass& pii_class = GetParam();
   test::Specimens specimens(90 + pii_class.id);
@@ -312,7 +274,7 @@ TEST_P(NormalizeProperties, TellTheSizeThatIsNeeded) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Classes, NormalizeProperties, testing::ValuesIn(SearchableClasses()),
+INSTANTIATE_TEST_SUITE_P(Classes, NormalizeProperties, testing::ValuesIn(test::SearchableClasses()),
                          [](const testing::TestParamInfo<PiiClass>& info) {
                            return std::string(info.param.name());
                          });

@@ -1,114 +1,23 @@
 #include "protect.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstring>
-#include <memory>
-
-#include "mask.h"
-#include "normalize.h"
-#include "sealed_text.h"
-#include "specimen.h"
-#include "vectors.h"
+#include "desk.h"
 
 namespace pii {
 namespace {
 
 using test::Bytes;
-
-constexpr uint16_t kText = 0;
-constexpr uint16_t kName = 1;
-constexpr uint16_t kEmail = 2;
-constexpr uint16_t kSsn = 4;
-constexpr uint16_t kSecret = 15;
-constexpr uint16_t kCustom = 1000;
-
-/// default: seal 1 disabled, 2 destroyed, 3 (old), 4 primary; index 1 primary. The root of version 4 of
-/// default and version 1 of eu-west is the same, so that only the domain tells their values apart.
-Keyring MakeKeyring() {
-  Keyring keyring;
-  Domain& domain = keyring.domains["default"];
-  test::AddKey(&domain.seal, 4, 0x44);
-  test::AddKey(&domain.seal, 3, 0x33);
-  test::AddKey(&domain.seal, 2, 0x00, KeyStatus::kDestroyed);
-  test::AddKey(&domain.seal, 1, 0x11, KeyStatus::kDisabled);
-  test::AddKey(&domain.blind_index, 1, 0x55);
-  Domain& other = keyring.domains["eu-west"];
-  test::AddKey(&other.seal, 4, 0x44);
-  test::AddKey(&other.blind_index, 1, 0x55);
-  keyring.classes.push_back(test::KeepClass(0, 3));
-  return keyring;
-}
-
-/// A protector with the table it is attached to, which prepares keys as they turn out to be missing.
-class Desk {
- public:
-  explicit Desk(const Keyring& keyring, std::string_view domain = "default") {
-    std::string problem;
-    EXPECT_TRUE(BuildKeyTable(keyring, table.get(), &problem)) << problem;
-    EXPECT_EQ(protector.Attach(*table, domain), Status::kOk);
-  }
-
-  template <typename Call>
-  Status WithKeys(Call call) {
-    Status status = call();
-    for (int i = 0; i < 2 && status == Status::kKeyNotPrepared; ++i) {
-      status = protector.Prepare(*table, protector.missing());
-      if (status == Status::kOk) status = call();
-    }
-    return status;
-  }
-
-  Status Seal(uint16_t class_id, std::string_view text, Bytes* sealed, const SealOptions& options = {}) {
-    sealed->assign(Protector::SealedSize(text.size(), options), 0xAA);
-    return WithKeys([&] { return protector.Seal(class_id, AsBytes(text), *sealed, options); });
-  }
-
-  Bytes Sealed(uint16_t class_id, std::string_view text, const SealOptions& options = {}) {
-    Bytes sealed;
-    EXPECT_EQ(Seal(class_id, text, &sealed, options), Status::kOk);
-    return sealed;
-  }
-
-  /// Reveals into a buffer full of 0xAA, which is `*buffer` afterwards.
-  Status Reveal(ByteView sealed, std::string_view context, Bytes* buffer, size_t* size) {
-    SealedValue value;
-    Status status = ParseSealedValue(sealed, &value);
-    buffer->clear();
-    if (status != Status::kOk) return status;
-    buffer->assign(value.plaintext_bound(), 0xAA);
-    return WithKeys([&] { return protector.Reveal(value, AsBytes(context), *buffer, size); });
-  }
-
-  /// The plaintext, or `<status>`.
-  std::string Revealed(ByteView sealed, std::string_view context = {}) {
-    Bytes buffer;
-    size_t size = 0;
-    Status status = Reveal(sealed, context, &buffer, &size);
-    if (status != Status::kOk) return "<" + std::to_string(static_cast<int>(status)) + ">";
-    return {reinterpret_cast<const char*>(buffer.data()), size};
-  }
-
-  Status Rewrap(ByteView sealed, std::string_view context, Bytes* rewrapped) {
-    SealedValue value;
-    Status status = ParseSealedValue(sealed, &value);
-    if (status != Status::kOk) return status;
-    rewrapped->assign(sealed.size(), 0xAA);
-    return WithKeys([&] { return protector.Rewrap(value, AsBytes(context), *rewrapped); });
-  }
-
-  std::unique_ptr<KeyTable> table = std::make_unique<KeyTable>();
-  Protector protector;
-};
+using test::Desk;
+using test::HoldsNoPlaintext;
+using test::kCustom;
+using test::kEmail;
+using test::kName;
+using test::kSsn;
+using test::kText;
+using test::MakeKeyring;
 
 SealOptions WithContext(std::string_view context, size_t pad_to = 0) { return {AsBytes(context), pad_to}; }
-
-/// What a failed call may leave: zeros when it got as far as decrypting, else what was there.
-bool HoldsNoPlaintext(const Bytes& buffer) {
-  return test::AllBytesAre(buffer, 0) || test::AllBytesAre(buffer, 0xAA);
-}
 
 // The independent implementation's values.
 
@@ -156,27 +65,6 @@ TEST(XaesKey, SealsTheBytesOfTheVectorFile) {
                        plaintext, span.subspan(30)),
               Status::kOk);
     EXPECT_EQ(test::ToHex(sealed), record["SEALED"]) << record["NAME"];
-  }
-}
-
-TEST(Protector, ComputesTheBlindIndexValueOfTheVectorFile) {
-  auto records = test::RecordsWith(test::ReadRecords("sealed_values.txt"), "INDEX");
-  ASSERT_EQ(records.size(), 2u);
-  for (test::Record& record : records) {
-    Keyring keyring;
-    Domain& domain = keyring.domains["default"];
-    test::AddKey(&domain.seal, 1, 0x01);
-    test::AddKey(&domain.blind_index, static_cast<uint16_t>(std::stoi(record["VERSION"])), 0x02);
-    Desk desk(keyring);
-    char scratch[256];
-    BlindIndexValue value{};
-    // The normalised form of what is normalised already is itself.
-    auto class_id = static_cast<uint16_t>(std::stoi(record["CLASS"]));
-    ASSERT_EQ(desk.WithKeys([&] {
-      return desk.protector.IndexValue(class_id, record["TRANSFORM"], record["NORMALIZED"], scratch, &value);
-    }),
-              Status::kOk);
-    EXPECT_EQ(test::ToHex(value), record["INDEX"]);
   }
 }
 
@@ -422,7 +310,7 @@ TEST(Protector, RefusesUnknownClasses) {
     EXPECT_TRUE(test::AllBytesAre(buffer, 0));
     char scratch[64];
     BlindIndexValue value;
-    EXPECT_EQ(desk.protector.IndexValue(class_id, kExactTransform, "text", scratch, &value),
+    EXPECT_EQ(desk.protector.IndexValue(class_id, 1, Transform::kExact, "text", scratch, &value),
               Status::kUnknownClass);
   }
 }
@@ -455,191 +343,6 @@ TEST(Protector, RefusesMaskedValues) {
                                  {kName, "J*** Doe"}}) {
     EXPECT_EQ(desk.Seal(class_id, value, &sealed), Status::kOk) << value;
   }
-}
-
-// Keys.
-
-TEST(Protector, AsksForEachKeyOnceAndChangesNothingUntilThen) {
-  Desk desk(MakeKeyring());
-  Bytes sealed(57, 0xAA);
-  ASSERT_EQ(desk.protector.Seal(kSsn, AsBytes("123-45-6789"), sealed), Status::kKeyNotPrepared);
-  EXPECT_TRUE(test::AllBytesAre(sealed, 0xAA));
-  EXPECT_EQ(desk.protector.missing().purpose, Purpose::kSeal);
-  EXPECT_EQ(desk.protector.missing().class_id, kSsn);
-  EXPECT_EQ(desk.protector.missing().version, 4);
-  ASSERT_EQ(desk.protector.Prepare(*desk.table, desk.protector.missing()), Status::kOk);
-  ASSERT_EQ(desk.protector.Seal(kSsn, AsBytes("123-45-6789"), sealed), Status::kOk);
-
-  Bytes name(60);
-  ASSERT_EQ(desk.protector.Seal(kName, AsBytes("Jane Anne Doe!"), name), Status::kKeyNotPrepared);
-  EXPECT_EQ(desk.protector.missing().class_id, kName);
-
-  char scratch[64];
-  BlindIndexValue value;
-  ASSERT_EQ(desk.protector.IndexValue(kSsn, kExactTransform, "123-45-6789", scratch, &value),
-            Status::kKeyNotPrepared);
-  EXPECT_EQ(desk.protector.missing().purpose, Purpose::kBlindIndex);
-  EXPECT_EQ(desk.protector.missing().class_id, kSsn);
-  EXPECT_EQ(desk.protector.missing().version, 1);
-  ASSERT_EQ(desk.protector.Prepare(*desk.table, desk.protector.missing()), Status::kOk);
-  ASSERT_EQ(desk.protector.IndexValue(kSsn, kExactTransform, "123-45-6789", scratch, &value), Status::kOk);
-  // The keys that were there stay there.
-  Bytes buffer(11);
-  size_t size;
-  SealedValue parsed;
-  ASSERT_EQ(ParseSealedValue(sealed, &parsed), Status::kOk);
-  EXPECT_EQ(desk.protector.Reveal(parsed, {}, buffer, &size), Status::kOk);
-}
-
-// The last key used is kept by address: preparing it again must not leave that address behind.
-TEST(Protector, WorksOnWhenAKeyIsPreparedAgain) {
-  Desk desk(MakeKeyring());
-  Bytes sealed = desk.Sealed(kSsn, "123-45-6789");
-  ASSERT_EQ(desk.protector.Prepare(*desk.table, {Purpose::kSeal, kSsn, 4}), Status::kOk);
-  EXPECT_EQ(desk.Revealed(sealed), "123-45-6789");
-  EXPECT_EQ(desk.Revealed(desk.Sealed(kSsn, "987-65-4321")), "987-65-4321");
-}
-
-TEST(Protector, ForgetsKeysWhenAttachedAgain) {
-  Desk desk(MakeKeyring());
-  Bytes sealed = desk.Sealed(kSsn, "123-45-6789");
-  SealedValue value;
-  ASSERT_EQ(ParseSealedValue(sealed, &value), Status::kOk);
-  Bytes buffer(11);
-  size_t size;
-  ASSERT_EQ(desk.protector.Reveal(value, {}, buffer, &size), Status::kOk);
-
-  Keyring disabled = MakeKeyring();
-  KeySet& seal = disabled.domains.at("default").seal;
-  seal.primary = 3;
-  seal.versions.at(4).status = KeyStatus::kDisabled;
-  std::string problem;
-  ASSERT_TRUE(BuildKeyTable(disabled, desk.table.get(), &problem));
-  ASSERT_EQ(desk.protector.Attach(*desk.table, "default"), Status::kOk);
-  ASSERT_EQ(desk.protector.Reveal(value, {}, buffer, &size), Status::kKeyNotPrepared);
-  EXPECT_EQ(desk.protector.Prepare(*desk.table, desk.protector.missing()), Status::kKeyDisabled);
-  EXPECT_EQ(desk.protector.seal_primary(), 3);
-}
-
-TEST(Protector, HasNoDomainAfterAFailedAttach) {
-  Desk desk(MakeKeyring());
-  Bytes sealed = desk.Sealed(kCustom, "M-0001");
-  ASSERT_EQ(desk.protector.Attach(*desk.table, "nowhere"), Status::kUnknownDomain);
-  EXPECT_EQ(desk.protector.Prepare(*desk.table, {Purpose::kSeal, kSsn, 4}), Status::kUnknownDomain);
-  EXPECT_EQ(desk.protector.seal_primary(), 0);
-  EXPECT_TRUE(desk.protector.custom_classes().empty());
-  Bytes out;
-  EXPECT_EQ(desk.Seal(kSsn, "123-45-6789", &out), Status::kUnknownDomain);
-}
-
-// design.md §5.7: derived keys are per process and never survive a fork.
-TEST(Protector, HasNoKeysAfterAFork) {
-  Desk desk(MakeKeyring());
-  Bytes sealed = desk.Sealed(kSsn, "123-45-6789");
-  SealedValue value;
-  ASSERT_EQ(ParseSealedValue(sealed, &value), Status::kOk);
-  char scratch[64];
-  BlindIndexValue index;
-  auto compute_index = [&] {
-    return desk.protector.IndexValue(kSsn, kExactTransform, "123-45-6789", scratch, &index);
-  };
-  ASSERT_EQ(desk.WithKeys(compute_index), Status::kOk);
-  pid_t child = fork();
-  if (child == 0) {
-    Bytes buffer(11);
-    size_t size;
-    bool forgotten = compute_index() == Status::kKeyNotPrepared &&
-                     desk.protector.Reveal(value, {}, buffer, &size) == Status::kKeyNotPrepared;
-    _exit(forgotten && desk.Revealed(sealed) == "123-45-6789" ? 0 : 1);
-  }
-  int wait_status = 0;
-  ASSERT_EQ(waitpid(child, &wait_status, 0), child);
-  EXPECT_EQ(wait_status, 0);
-  EXPECT_EQ(desk.Revealed(sealed), "123-45-6789");
-}
-
-TEST(Protector, SealsWithOtherNoncesAfterAFork) {
-  Desk desk(MakeKeyring());
-  desk.Sealed(kSsn, "123-45-6789");
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  pid_t child = fork();
-  if (child == 0) {
-    Bytes sealed = desk.Sealed(kSsn, "123-45-6789");
-    _exit(write(ends[1], sealed.data(), sealed.size()) == static_cast<ssize_t>(sealed.size()) ? 0 : 1);
-  }
-  close(ends[1]);
-  Bytes parents = desk.Sealed(kSsn, "123-45-6789");
-  Bytes childs(parents.size());
-  ASSERT_EQ(read(ends[0], childs.data(), childs.size()), static_cast<ssize_t>(childs.size()));
-  close(ends[0]);
-  ASSERT_EQ(waitpid(child, nullptr, 0), child);
-  EXPECT_FALSE(std::equal(childs.begin() + 6, childs.begin() + 18, parents.begin() + 6));
-  EXPECT_EQ(desk.Revealed(childs), "123-45-6789");
-}
-
-TEST(Protector, NamesWhatBecameOfAKey) {
-  Desk desk(MakeKeyring());
-  const Bytes sealed = desk.Sealed(kSsn, "123-45-6789");
-  for (auto [version, expected] : {std::pair<uint16_t, Status>{1, Status::kKeyDisabled},
-                                   {2, Status::kKeyDestroyed},
-                                   {5, Status::kUnknownKeyVersion},
-                                   {65535, Status::kUnknownKeyVersion}}) {
-    Bytes other = sealed;
-    StoreBigEndian16(&other[4], version);
-    Bytes buffer;
-    size_t size;
-    EXPECT_EQ(desk.Reveal(other, {}, &buffer, &size), expected) << version;
-    EXPECT_TRUE(HoldsNoPlaintext(buffer));
-    Bytes rewrapped;
-    EXPECT_EQ(desk.Rewrap(other, {}, &rewrapped), expected) << version;
-    EXPECT_TRUE(HoldsNoPlaintext(rewrapped));
-  }
-  for (Purpose purpose :
-       {Purpose::kToken, Purpose::kAuditHash, Purpose::kCheckValue, Purpose::kExecutorHash}) {
-    EXPECT_EQ(desk.protector.Prepare(*desk.table, {purpose, kSsn, 4}), Status::kUnknownKeyVersion);
-  }
-}
-
-TEST(Protector, RefusesAnUnknownDomain) {
-  Desk desk(MakeKeyring());
-  for (std::string_view domain : {"", "Default", "defaul", "default "}) {
-    Protector protector;
-    EXPECT_EQ(protector.Attach(*desk.table, domain), Status::kUnknownDomain);
-  }
-  // A domain that the next keyring no longer has.
-  Keyring other = MakeKeyring();
-  other.domains.erase("default");
-  std::string problem;
-  ASSERT_TRUE(BuildKeyTable(other, desk.table.get(), &problem));
-  EXPECT_EQ(desk.protector.Prepare(*desk.table, {Purpose::kSeal, kSsn, 4}), Status::kUnknownDomain);
-}
-
-TEST(Protector, ReadsTwoVersionsAtOnce) {
-  Keyring before = MakeKeyring();
-  before.domains.at("default").seal.primary = 3;
-  Desk old_desk(before);
-  Desk desk(MakeKeyring());
-  for (int i = 0; i < 3; ++i) {
-    Bytes older = old_desk.Sealed(kSsn, "123-45-6789");
-    Bytes newer = desk.Sealed(kSsn, "987-65-4321");
-    EXPECT_EQ(LoadBigEndian16(&older[4]), 3);
-    EXPECT_EQ(LoadBigEndian16(&newer[4]), 4);
-    EXPECT_EQ(desk.Revealed(older), "123-45-6789");
-    EXPECT_EQ(desk.Revealed(newer), "987-65-4321");
-  }
-}
-
-TEST(Protector, FindsClassesByIdAndName) {
-  Desk desk(MakeKeyring());
-  for (const PiiClass& builtin : BuiltinClasses()) {
-    EXPECT_EQ(desk.protector.FindClass(builtin.id), &builtin);
-    EXPECT_EQ(desk.protector.FindClass(builtin.name()), &builtin);
-  }
-  ASSERT_NE(desk.protector.FindClass(kCustom), nullptr);
-  EXPECT_EQ(desk.protector.FindClass(kCustom), desk.protector.FindClass("keep_0_3"));
-  EXPECT_EQ(desk.protector.FindClass("nothing"), nullptr);
-  EXPECT_EQ(desk.protector.custom_classes().size(), 1u);
 }
 
 // Rewrap.
@@ -697,44 +400,6 @@ TEST(Protector, RewrapsAValueThatLooksLikeAMask) {
   Bytes rewrapped;
   ASSERT_EQ(desk.Rewrap(SealedWithPadding(padded), {}, &rewrapped), Status::kOk);
   EXPECT_EQ(desk.Revealed(rewrapped), "***-**-6789");
-}
-
-// Blind index.
-
-TEST(Protector, GivesEqualIndexValuesForEqualNormalizedValues) {
-  Desk desk(MakeKeyring());
-  auto index = [&](Desk& at, uint16_t class_id, std::string_view text) {
-    std::vector<char> scratch(NormalizedBound(text.size()), '\x7f');
-    BlindIndexValue value{};
-    EXPECT_EQ(at.WithKeys(
-                  [&] { return at.protector.IndexValue(class_id, kExactTransform, text, scratch, &value); }),
-              Status::kOk);
-    EXPECT_TRUE(test::AllBytesAre({reinterpret_cast<uint8_t*>(scratch.data()), scratch.size()}, 0));
-    return value;
-  };
-  EXPECT_EQ(index(desk, kSsn, "123-45-6789"), index(desk, kSsn, "１２３ ４５ ６７８９"));
-  EXPECT_EQ(index(desk, kName, "Zoe\u0308  DOE"), index(desk, kName, " zo\u00eb doe "));
-  EXPECT_NE(index(desk, kSsn, "123-45-6789"), index(desk, kSsn, "123-45-6780"));
-  EXPECT_NE(index(desk, kSsn, "123-45-6789"), index(desk, kText, "123456789"));
-  Desk other(MakeKeyring(), "eu-west");
-  EXPECT_NE(index(desk, kSsn, "123-45-6789"), index(other, kSsn, "123-45-6789"));
-  EXPECT_EQ(index(desk, kText, ""), index(desk, kText, ""));
-}
-
-TEST(Protector, IndexesNoSecretsAndNoMalformedText) {
-  Desk desk(MakeKeyring());
-  char scratch[64];
-  BlindIndexValue value;
-  auto index = [&](uint16_t class_id, std::string_view text, size_t size) {
-    return desk.WithKeys([&] {
-      return desk.protector.IndexValue(class_id, kExactTransform, text, std::span(scratch).first(size),
-                                       &value);
-    });
-  };
-  EXPECT_EQ(index(kSecret, "abc", 64), Status::kNotSearchable);
-  EXPECT_EQ(index(kText, "\xff", 64), Status::kInvalidUtf8);
-  EXPECT_EQ(index(kText, "abc", 2), Status::kBufferTooSmall);
-  EXPECT_EQ(index(kText, "abc", 3), Status::kOk);
 }
 
 }  // namespace

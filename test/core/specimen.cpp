@@ -2,11 +2,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ostream>
 
 #include "mask.h"
 #include "shape.h"
 
-namespace pii::test {
+namespace pii {
+
+void PrintTo(const PiiClass& pii_class, std::ostream* out) { *out << pii_class.name(); }
+void PrintTo(Transform transform, std::ostream* out) { *out << TransformName(transform); }
+
+namespace test {
 
 Bytes Specimens::RandomBytes(size_t size) {
   Bytes bytes(size);
@@ -280,10 +286,65 @@ PiiClass BuiltinClass(std::string_view name) {
 }
 
 PiiClass KeepClass(uint8_t keep_first, uint8_t keep_last) {
-  PiiClass custom{kFirstCustomClass, Normalizer::kNfc, Shape::kAny, MaskRule::kKeep,
-                  keep_first,        keep_last,        {}};
+  PiiClass custom{};
+  custom.id = kFirstCustomClass;
+  custom.normalizer = Normalizer::kNfc;
+  custom.mask = MaskRule::kKeep;
+  custom.keep_first = keep_first;
+  custom.keep_last = keep_last;
   std::snprintf(custom.name_text, sizeof custom.name_text, "keep_%d_%d", keep_first, keep_last);
   return custom;
+}
+
+PiiClass CustomClass(Normalizer normalizer) {
+  PiiClass custom = KeepClass(0, 3);
+  custom.id = static_cast<uint16_t>(kFirstCustomClass + static_cast<int>(normalizer));
+  custom.normalizer = normalizer;
+  for (Transform transform : kTransforms) {
+    if (transform != Transform::kExact) custom.transforms |= Just(transform);
+  }
+  std::string name = "custom_" + std::string(NormalizerName(normalizer));
+  std::snprintf(custom.name_text, sizeof custom.name_text, "%s", name.c_str());
+  return custom;
+}
+
+std::vector<PiiClass> SearchableClasses() {
+  std::vector<PiiClass> classes;
+  for (const PiiClass& builtin : BuiltinClasses()) {
+    if (builtin.normalizer != Normalizer::kNone) classes.push_back(builtin);
+  }
+  for (Normalizer normalizer : {Normalizer::kNfc, Normalizer::kName, Normalizer::kEmail, Normalizer::kAddress,
+                                Normalizer::kPlusDigits, Normalizer::kDigits, Normalizer::kAlphanumeric,
+                                Normalizer::kIsoDate, Normalizer::kIpAddress}) {
+    classes.push_back(CustomClass(normalizer));
+  }
+  return classes;
+}
+
+MaskRule RealisticRule(const PiiClass& pii_class) {
+  // A class that shows nothing says nothing about its values, nor does a custom one.
+  bool telling = pii_class.mask != MaskRule::kHidden && pii_class.mask != MaskRule::kKeep;
+  if (telling) return pii_class.mask;
+  switch (pii_class.normalizer) {
+    case Normalizer::kEmail:
+      return MaskRule::kEmail;
+    case Normalizer::kPlusDigits:
+      return MaskRule::kPhone;
+    case Normalizer::kDigits:
+      return MaskRule::kSsn;
+    case Normalizer::kAlphanumeric:
+      return MaskRule::kAccount;
+    case Normalizer::kIsoDate:
+      return MaskRule::kDate;
+    case Normalizer::kIpAddress:
+      return MaskRule::kIp;
+    case Normalizer::kNone:
+    case Normalizer::kNfc:
+    case Normalizer::kName:
+    case Normalizer::kAddress:
+      break;
+  }
+  return MaskRule::kName;
 }
 
 std::vector<PiiClass> AllClasses() {
@@ -308,4 +369,5 @@ bool AllBytesAre(ByteView bytes, uint8_t byte) {
   return std::all_of(bytes.begin(), bytes.end(), [byte](uint8_t other) { return other == byte; });
 }
 
-}  // namespace pii::test
+}  // namespace test
+}  // namespace pii

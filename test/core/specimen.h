@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <iosfwd>
 #include <random>
 #include <string>
 #include <string_view>
@@ -9,7 +10,13 @@
 #include "pii_class.h"
 #include "vectors.h"
 
-namespace pii::test {
+namespace pii {
+
+/// For the messages of GoogleTest.
+void PrintTo(const PiiClass& pii_class, std::ostream* out);
+void PrintTo(Transform transform, std::ostream* out);
+
+namespace test {
 
 /// Specimens gives test values. The sequence depends on the seed alone, so a failure can be run again.
 class Specimens {
@@ -51,6 +58,16 @@ size_t CountCodePoints(std::string_view text);
 PiiClass BuiltinClass(std::string_view name);
 PiiClass KeepClass(uint8_t keep_first, uint8_t keep_last);
 
+/// CustomClass gives a custom class with this normaliser that allows every transform; its id is 1000 and the
+/// enumerator, its name `custom_` and the normaliser's.
+PiiClass CustomClass(Normalizer normalizer);
+
+/// SearchableClasses: the built-in ones but secret, and CustomClass of every other normaliser.
+std::vector<PiiClass> SearchableClasses();
+
+/// The rule by whose Realistic and Hostile values to test how values of this class are searched.
+MaskRule RealisticRule(const PiiClass& pii_class);
+
 /// AllClasses: the built-in ones and custom ones with many keep_first and keep_last.
 std::vector<PiiClass> AllClasses();
 
@@ -59,4 +76,5 @@ void AddKey(KeySet* keys, uint16_t version, uint8_t byte, KeyStatus status = Key
 
 bool AllBytesAre(ByteView bytes, uint8_t byte);
 
-}  // namespace pii::test
+}  // namespace test
+}  // namespace pii
