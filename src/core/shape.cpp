@@ -32,6 +32,12 @@ std::string_view TrimSpaces(std::string_view text) {
   return text;
 }
 
+/// The value of a decimal digit of any script (Unicode Nd); -1 for every other character.
+int DigitValue(int32_t code_point) {
+  if (code_point < 0x80) return code_point >= '0' && code_point <= '9' ? code_point - '0' : -1;
+  return u_charType(code_point) == U_DECIMAL_DIGIT_NUMBER ? u_charDigitValue(code_point) : -1;
+}
+
 /// Reads `least` to `most` digits from the front of `text`.
 bool TakeNumber(std::string_view* text, size_t least, size_t most, int* number) {
   size_t count = 0;
@@ -80,6 +86,7 @@ bool IsSeparator(int32_t code_point) {
     case 0x2212:  // minus sign, which is no dash to Unicode
       return true;
     default:
+      if (code_point < 0x80) return code_point == ' ' || (code_point >= '\t' && code_point <= '\r');
       return u_isUWhiteSpace(code_point) || u_charType(code_point) == U_DASH_PUNCTUATION;
   }
 }
@@ -90,7 +97,7 @@ ptrdiff_t CountDigits(std::string_view value, std::span<char> out, bool* plus) {
   while (offset < value.size()) {
     int32_t code_point = NextCodePoint(value, &offset);
     if (code_point < 0) return -1;
-    int digit = u_charType(code_point) == U_DECIMAL_DIGIT_NUMBER ? u_charDigitValue(code_point) : -1;
+    int digit = DigitValue(code_point);
     if (digit >= 0) {
       if (count < out.size()) out[count] = static_cast<char>('0' + digit);
       ++count;

@@ -13,8 +13,8 @@ namespace {
 
 /// Opens an argument that is pii_text or text.
 PlainValue OpenArgument(FunctionCallInfo fcinfo, int argument, bool is_text) {
-  varlena* datum = PG_GETARG_VARLENA_PP(argument);
-  return is_text ? OpenText(StoredBytes(datum)) : OpenValue(datum, ArgumentClass(fcinfo, argument));
+  if (is_text) return OpenText(StoredBytes(PG_GETARG_VARLENA_PP(argument)));
+  return OpenValue(PG_GETARG_DATUM(argument), ArgumentClass(fcinfo, argument));
 }
 
 /// Terms being collected, in palloc'ed memory.
@@ -148,8 +148,8 @@ Elements ElementsOf(ArrayType* array) {
 }
 
 PlainValue OpenElement(const Elements& elements, int i, uint16_t legacy_class) {
-  varlena* datum = PG_DETOAST_DATUM_PACKED(elements.datums[i]);
-  return elements.are_text ? OpenText(StoredBytes(datum)) : OpenValue(datum, legacy_class);
+  if (elements.are_text) return OpenText(StoredBytes(PG_DETOAST_DATUM_PACKED(elements.datums[i])));
+  return OpenValue(elements.datums[i], legacy_class);
 }
 
 uint64 HashArgument(FunctionCallInfo fcinfo, bool is_text) {
@@ -201,13 +201,9 @@ uint16_t ClassArgument(FunctionCallInfo fcinfo, int argument) {
 }
 
 Oid BlindIndexType(FunctionCallInfo fcinfo) {
-  auto* type = static_cast<Oid*>(fcinfo->flinfo->fn_extra);
-  if (type == nullptr) {
-    type = static_cast<Oid*>(MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof *type));
-    *type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
-    fcinfo->flinfo->fn_extra = type;
-  }
-  return *type;
+  Node* call = fcinfo->flinfo->fn_expr;
+  bool has_call = call != nullptr && IsA(call, FuncExpr);
+  return get_element_type(has_call ? exprType(call) : get_func_rettype(fcinfo->flinfo->fn_oid));
 }
 
 void ReportSearchFailure(Status status, uint16_t class_id, Transform transform) {

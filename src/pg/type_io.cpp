@@ -12,7 +12,7 @@ namespace pii {
 namespace {
 
 varlena* SealInput(ByteView text, int32 type_modifier) {
-  if (type_modifier == kNoClass) return SealTextKeepingClass(text);
+  if (type_modifier == kNoClass) return TakeText(text);
   return SealText(text, CheckTypeModifier(type_modifier));
 }
 
@@ -66,7 +66,7 @@ PII_FUNCTION(pii_text_send) {
 
 /// pii_text(pii_text, integer, boolean): a value takes the class of the column it goes to.
 PII_FUNCTION(pii_text) {
-  PG_RETURN_POINTER(pii::ChangeClass(PG_GETARG_VARLENA_PP(0), pii::CheckTypeModifier(PG_GETARG_INT32(1))));
+  PG_RETURN_POINTER(pii::ChangeClass(PG_GETARG_DATUM(0), pii::CheckTypeModifier(PG_GETARG_INT32(1))));
 }
 
 /// pii_text(text, integer, boolean), also for varchar.

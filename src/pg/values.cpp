@@ -1,6 +1,7 @@
 #include "values.h"
 
 #include "encoding.h"
+#include "incoming_value.h"
 #include "log_guard.h"
 #include "mask.h"
 #include "normalize.h"
@@ -161,13 +162,25 @@ varlena* SealText(ByteView text, uint16_t class_id) {
   return SealServerText(text, class_id);
 }
 
-varlena* SealTextKeepingClass(ByteView text) {
+varlena* TakeText(ByteView text) {
   NoteValuesInUse();
   if (LooksLikeSealedText(AsText(text))) return ReadSealedText(text, -1);
-  return SealServerText(text, kTextClass);
+  CurrentProtector();  // no keys, no value: not later, when somebody looks at it
+  ByteView utf8 = ToUtf8(text);
+  varlena* incoming = NewIncomingValue(utf8);
+  if (utf8.data() != text.data()) Wipe({const_cast<uint8_t*>(utf8.data()), utf8.size()});
+  return incoming;
 }
 
-varlena* ChangeClass(varlena* datum, uint16_t class_id) {
+varlena* ChangeClass(uintptr_t value_datum, uint16_t class_id) {
+  ByteView incoming;
+  if (FindIncomingValue(value_datum, &incoming)) {
+    varlena* sealed;
+    Status status = SealUtf8(incoming, class_id, &sealed);
+    if (status != Status::kOk) ReportSealFailure(status, class_id);
+    return sealed;
+  }
+  varlena* datum = PG_DETOAST_DATUM_PACKED(value_datum);
   ByteView stored = StoredBytes(datum);
   if (!IsSealed(stored)) return SealText(RequireLegacyText(stored), class_id);
   SealedValue value = ParseStored(stored);
@@ -278,9 +291,11 @@ Rendered RenderSealed(varlena* datum, size_t head, uint16_t legacy_class) {
   return {buffer, size};
 }
 
-PlainValue OpenValue(const varlena* datum, uint16_t legacy_class) {
+PlainValue OpenValue(uintptr_t datum, uint16_t legacy_class) {
   NoteValuesInUse();
-  ByteView stored = StoredBytes(datum);
+  ByteView stored;
+  if (FindIncomingValue(datum, &stored)) return OpenUtf8(stored, stored, kTextClass);
+  stored = StoredBytes(PG_DETOAST_DATUM_PACKED(datum));
   if (!IsSealed(stored)) return OpenUtf8(ToUtf8(RequireLegacyText(stored)), stored, legacy_class);
   SealedValue value = ParseStored(stored);
   PlainValue opened{nullptr, 0, value.class_id, nullptr};
@@ -292,7 +307,7 @@ PlainValue OpenValue(const varlena* datum, uint16_t legacy_class) {
 
 PlainValue OpenText(ByteView text) {
   NoteValuesInUse();
-  if (LooksLikeSealedText(AsText(text))) return OpenValue(ReadSealedText(text, -1), kTextClass);
+  if (LooksLikeSealedText(AsText(text))) return OpenValue(PointerGetDatum(ReadSealedText(text, -1)), kTextClass);
   return OpenUtf8(ToUtf8(text), text, kTextClass);
 }
 

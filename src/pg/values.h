@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "bytes.h"
 #include "protect.h"
 #include "status.h"
@@ -18,13 +20,13 @@ ByteView StoredBytes(const varlena* datum);
 /// byte, or sealed anew when its class is another: nothing is ever sealed twice.
 varlena* SealText(ByteView text, uint16_t class_id);
 
-/// SealTextKeepingClass is SealText for a target without class: sealed text keeps its own, plain text gets
-/// class 0.
-varlena* SealTextKeepingClass(ByteView text);
+/// TakeText takes text for a target without class: sealed text is authenticated and keeps its class, plain
+/// text is an incoming value (incoming_value.h), which is sealed as class text once it is stored.
+varlena* TakeText(ByteView text);
 
-/// ChangeClass gives the value class `class_id`: the datum itself when it has that class, else sealed anew.
-/// Legacy plaintext is sealed.
-varlena* ChangeClass(varlena* datum, uint16_t class_id);
+/// ChangeClass gives the value class `class_id`: the value itself when it has that class, else sealed anew.
+/// Legacy plaintext and incoming values are sealed. The argument is a datum that was not detoasted.
+varlena* ChangeClass(uintptr_t datum, uint16_t class_id);
 
 /// Rewrap seals the value again under the primary key version. Legacy plaintext is sealed under
 /// `legacy_class`.
@@ -65,8 +67,9 @@ struct PlainValue {
   Protector::Operand operand() const { return {class_id, {data, size}}; }
 };
 
-/// OpenValue reveals. Legacy plaintext has class `legacy_class`.
-PlainValue OpenValue(const varlena* datum, uint16_t legacy_class);
+/// OpenValue reveals. Legacy plaintext has class `legacy_class`. The argument is a datum that was not
+/// detoasted.
+PlainValue OpenValue(uintptr_t datum, uint16_t legacy_class);
 
 /// OpenText takes text of the server's encoding as it is, as class text; sealed text is authenticated and
 /// revealed.
