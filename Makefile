@@ -15,7 +15,7 @@ pg_objects = $(addprefix src/pg/, analyze.o blind_index.o boundary.o catalog_vie
 cli_objects = $(patsubst %.cpp, %.o, $(wildcard src/cli/*.cpp))
 OBJS = $(core_objects) $(pg_objects)
 
-REGRESS = setup input output types shapes keyring errors legacy
+REGRESS = setup input output types shapes keyring errors legacy blind_index search words
 REGRESS_OPTS = --inputdir=. --outputdir=$(or $(REGRESS_OUTPUT),.)
 
 SHLIB_LINK = -licuuc -lcrypto -lstdc++ -Wl,-Bsymbolic

@@ -55,8 +55,8 @@ double ResultSpace(const PiiClass& pii_class, Transform transform) {
 
 IndexAdvice AdviseIndex(const PiiClass& pii_class, Transform transform, double rows) {
   IndexAdvice advice{ResultSpace(pii_class, transform), 0, false};
-  double outputs = std::exp2(kOutputBits);
-  advice.coincidences = rows / (advice.results > 0 ? std::min(advice.results, outputs) : outputs);
+  if (advice.results == 0) return advice;
+  advice.coincidences = rows / std::min(advice.results, std::exp2(kOutputBits));
   advice.is_safe = advice.coincidences >= 2 && advice.coincidences < std::sqrt(rows);
   return advice;
 }

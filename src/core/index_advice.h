@@ -16,7 +16,7 @@ double ResultSpace(const PiiClass& pii_class, Transform transform);
 /// IndexAdvice says in numbers what a blind index shows to a reader of the disk who has no key.
 struct IndexAdvice {
   double results;       ///< ResultSpace; 0: unknown, as good as unbounded
-  double coincidences;  ///< rows expected to share one index value by chance
+  double coincidences;  ///< rows expected to share one index value by chance; 0: unknown
   bool is_safe;         ///< 2 <= coincidences < sqrt(rows)
 };
 

@@ -194,6 +194,6 @@ PII_FUNCTION(pii_index_advice) {
     elog(ERROR, "return type must be a row type");
   Datum values[] = {Float8GetDatum(advice.results), Float8GetDatum(advice.coincidences),
                     BoolGetDatum(advice.is_safe), CStringGetTextDatum(text)};
-  bool nulls[] = {advice.results == 0, false, false, false};
+  bool nulls[] = {advice.results == 0, advice.results == 0, false, false};
   PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }

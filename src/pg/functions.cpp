@@ -24,7 +24,7 @@ PII_FUNCTION(pii_seal) {
   char* name = text_to_cstring(PG_GETARG_TEXT_PP(1));
   uint16_t class_id = pii::RequireClassByName(name);
   // Class text is the default, and no reason to take sealed text out of the class it has.
-  if (class_id == pii::kTextClass) PG_RETURN_POINTER(pii::TakeText(pii::StoredBytes(value)));
+  if (class_id == pii::kTextClass) PG_RETURN_POINTER(pii::SealTextKeepingClass(pii::StoredBytes(value)));
   PG_RETURN_POINTER(pii::SealText(pii::StoredBytes(value), class_id));
 }
 

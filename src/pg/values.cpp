@@ -162,6 +162,12 @@ varlena* SealText(ByteView text, uint16_t class_id) {
   return SealServerText(text, class_id);
 }
 
+varlena* SealTextKeepingClass(ByteView text) {
+  NoteValuesInUse();
+  if (LooksLikeSealedText(AsText(text))) return ReadSealedText(text, -1);
+  return SealServerText(text, kTextClass);
+}
+
 varlena* TakeText(ByteView text) {
   NoteValuesInUse();
   if (LooksLikeSealedText(AsText(text))) return ReadSealedText(text, -1);

@@ -20,8 +20,12 @@ ByteView StoredBytes(const varlena* datum);
 /// byte, or sealed anew when its class is another: nothing is ever sealed twice.
 varlena* SealText(ByteView text, uint16_t class_id);
 
-/// TakeText takes text for a target without class: sealed text is authenticated and keeps its class, plain
-/// text is an incoming value (incoming_value.h), which is sealed as class text once it is stored.
+/// SealTextKeepingClass is SealText without a class to seal for: sealed text keeps its own, plain text gets
+/// class 0.
+varlena* SealTextKeepingClass(ByteView text);
+
+/// TakeText is SealTextKeepingClass for a target that is not known yet: plain text is an incoming value
+/// (incoming_value.h), which is sealed as class text if it is ever stored.
 varlena* TakeText(ByteView text);
 
 /// ChangeClass gives the value class `class_id`: the value itself when it has that class, else sealed anew.
