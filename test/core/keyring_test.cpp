@@ -2,87 +2,20 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
-#include "base64.h"
+#include "keyring_specimen.h"
 #include "specimen.h"
 
 namespace pii {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-/// A key that would be noticed: base64 of 32 bytes that depend on `seed`.
-std::string MarkerKey(uint64_t seed) {
-  test::Bytes bytes = test::Specimens(seed).RandomBytes(32);
-  std::string text(48, '\0');
-  EncodeBase64(Base64::kStandard, bytes, text);
-  text.resize(44);
-  return text;
-}
-
-/// The keyring that every refusal starts from. All its keys are markers.
-Json ValidJson() {
-  auto key = [](uint64_t seed) {
-    return Json{{"status", "enabled"}, {"key", MarkerKey(seed)}, {"created", "2026-01-31T00:00:00Z"}};
-  };
-  Json destroyed = {{"status", "destroyed"}, {"created", "2025-01-31T00:00:00Z"}};
-  Json disabled = key(104);
-  disabled["status"] = "disabled";
-  return {{"pii_keyring", 1},
-          {"domains",
-           {{"default",
-             {{"seal", {{"primary", 3}, {"keys", {{"1", destroyed}, {"2", disabled}, {"3", key(101)}}}}},
-              {"blind_index", {{"primary", 1}, {"keys", {{"1", key(102)}}}}},
-              {"hash_key", MarkerKey(103)}}},
-            {"eu-west",
-             {{"seal", {{"primary", 65535}, {"keys", {{"65535", key(105)}}}}},
-              {"blind_index", {{"primary", 1}, {"keys", {{"1", key(106)}}}}},
-              {"hash_key", MarkerKey(107)}}}}},
-          {"classes",
-           {{{"id", 1000}, {"name", "member_no"}, {"normalize", "digits"}, {"mask", {{"keep_last", 3}}}},
-            {{"id", 65535},
-             {"name", "badge"},
-             {"normalize", "nfc"},
-             {"mask", {{"keep_first", 1}, {"keep_last", 2}}}}}}};
-}
-
-/// Every 8 characters of every marker must be missing from a message.
-void ExpectNoKeyMaterial(const std::string& problem) {
-  for (uint64_t seed = 101; seed <= 110; ++seed) {
-    std::string key = MarkerKey(seed);
-    for (size_t at = 0; at + 8 <= key.size(); ++at) {
-      ASSERT_EQ(problem.find(key.substr(at, 8)), std::string::npos) << problem;
-    }
-  }
-}
-
-/// The message that `json` is refused with; empty when it is accepted.
-std::string Problem(std::string_view json) {
-  Keyring keyring;
-  std::string problem;
-  if (ParseKeyring(json, &keyring, &problem)) return {};
-  EXPECT_FALSE(problem.empty());
-  EXPECT_EQ(problem.find('\n'), std::string::npos) << problem;
-  ExpectNoKeyMaterial(problem);
-  return problem;
-}
-
-void ExpectRefused(const Json& json, const std::string& path) {
-  std::string problem = Problem(json.dump());
-  EXPECT_TRUE(problem.starts_with(path.empty() ? path : path + ": ") && !problem.empty())
-      << "expected a refusal at " << path << ", got: " << problem;
-}
-
-/// A valid keyring after `change`, refused with a message that begins with `path`.
-void ExpectRefused(const std::function<void(Json&)>& change, const std::string& path) {
-  Json json = ValidJson();
-  change(json);
-  ExpectRefused(json, path);
-}
-
-Json& At(Json& json, const char* pointer) { return json[Json::json_pointer(pointer)]; }
+using test::At;
+using test::ExpectRefused;
+using test::Json;
+using test::MarkerKey;
+using test::Problem;
+using test::ValidJson;
 
 TEST(ParseKeyring, ReadsTheExampleOfTheFormat) {
   std::string key = MarkerKey(101);
@@ -340,40 +273,6 @@ TEST(ParseKeyring, RefusesBadDomains) {
   EXPECT_EQ(Problem(json.dump()), "");
   json["domains"][std::string(64, 'a')] = json["domains"]["default"];
   EXPECT_NE(Problem(json.dump()), "");
-}
-
-TEST(ParseKeyring, RefusesBadClasses) {
-  for (const Json& id : {Json(0), Json(15), Json(999), Json(65536), Json(-1), Json("1000")}) {
-    ExpectRefused([&](Json& json) { At(json, "/classes/1/id") = id; }, "classes.1.id");
-  }
-  for (const char* name : {"", "1a", "Member", "a-b", "a.b", "a b"}) {
-    ExpectRefused([&](Json& json) { At(json, "/classes/1/name") = name; }, "classes.1.name");
-  }
-  for (const char* normalizer : {"", "NFC", "upper"}) {
-    ExpectRefused([&](Json& json) { At(json, "/classes/1/normalize") = normalizer; }, "classes.1.normalize");
-  }
-  for (const Json& count : {Json(256), Json(-1), Json(1.0), Json("1")}) {
-    ExpectRefused([&](Json& json) { At(json, "/classes/1/mask/keep_first") = count; },
-                  "classes.1.mask.keep_first");
-    ExpectRefused([&](Json& json) { At(json, "/classes/1/mask/keep_last") = count; },
-                  "classes.1.mask.keep_last");
-  }
-  ExpectRefused([](Json& json) { At(json, "/classes/1/id") = 1000; }, "classes.1");
-  ExpectRefused([](Json& json) { At(json, "/classes/1/name") = "member_no"; }, "classes.1");
-  for (const PiiClass& builtin : BuiltinClasses()) {
-    ExpectRefused([&](Json& json) { At(json, "/classes/1/name") = std::string(builtin.name()); },
-                  "classes.1");
-  }
-}
-
-TEST(ParseKeyring, TakesEveryNormalizerAndAnEmptyMask) {
-  for (const char* normalizer : {"none", "nfc", "name", "email", "address", "plus_digits", "digits",
-                                 "alphanumeric", "iso_date", "ip_address"}) {
-    Json json = ValidJson();
-    At(json, "/classes/0/normalize") = normalizer;
-    At(json, "/classes/0/mask") = Json::object();
-    EXPECT_EQ(Problem(json.dump()), "") << normalizer;
-  }
 }
 
 /// The valid keyring with `what` written twice: the text of a member is repeated in place.

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 #include <string>
 
 #include "mask.h"
+#include "specimen.h"
 
 namespace pii {
 namespace {
@@ -44,6 +46,80 @@ TEST(BuiltinClasses, AreTheFrozenTable) {
     EXPECT_EQ(classes[id].normalizer, kRows[id].normalizer) << kRows[id].name;
     EXPECT_EQ(classes[id].shape, kRows[id].shape) << kRows[id].name;
     EXPECT_STREQ(MaskExample(classes[id].mask), kRows[id].example);
+  }
+}
+
+// A transform that is in an index must not become unsearchable, nor one appear that was refused on purpose.
+TEST(AllowsTransform, IsTheFrozenTable) {
+  const std::map<std::string_view, std::string> kAllowed = {
+      {"text", "exact"},
+      {"name", "exact initials word"},
+      {"email", "exact domain local"},
+      {"phone", "exact last4"},
+      {"ssn", "exact last4"},
+      {"pan", "exact last4"},
+      {"iban", "exact last4"},
+      {"account", "exact last4"},
+      {"address", "exact word"},
+      {"dob", "exact year"},
+      {"ip", "exact"},
+      {"passport", "exact"},
+      {"national_id", "exact"},
+      {"driver_license", "exact"},
+      {"postcode", "exact first3"},
+      {"secret", ""},
+  };
+  ASSERT_EQ(kAllowed.size(), BuiltinClasses().size());
+  for (const PiiClass& builtin : BuiltinClasses()) {
+    std::string allowed;
+    for (Transform transform : kTransforms) {
+      if (!AllowsTransform(builtin, transform)) continue;
+      allowed += (allowed.empty() ? "" : " ") + std::string(TransformName(transform));
+    }
+    EXPECT_EQ(allowed, kAllowed.at(builtin.name())) << builtin.name();
+  }
+}
+
+TEST(AllowsTransform, AllowsACustomClassWhatItsSetHolds) {
+  for (Normalizer normalizer : {Normalizer::kNfc, Normalizer::kDigits, Normalizer::kNone}) {
+    PiiClass custom = test::CustomClass(normalizer);
+    bool searched = normalizer != Normalizer::kNone;
+    for (Transform transform : kTransforms) {
+      custom.transforms = 0;
+      EXPECT_EQ(AllowsTransform(custom, transform), searched && transform == Transform::kExact);
+      custom.transforms = Just(transform);
+      EXPECT_EQ(AllowsTransform(custom, transform), searched);
+      custom.transforms = static_cast<TransformSet>(~Just(transform));
+      EXPECT_EQ(AllowsTransform(custom, transform), searched && transform == Transform::kExact);
+    }
+  }
+}
+
+// The names are hashed into every index, and the enumerators are bits of PiiClass::transforms.
+TEST(TransformByName, FindsEachTransformByItsFrozenName) {
+  const std::pair<const char*, Transform> kNames[] = {
+      {"exact", Transform::kExact},       {"last4", Transform::kLast4}, {"domain", Transform::kDomain},
+      {"local", Transform::kLocal},       {"year", Transform::kYear},   {"first3", Transform::kFirst3},
+      {"initials", Transform::kInitials}, {"word", Transform::kWord},
+  };
+  ASSERT_EQ(std::size(kNames), std::size(kTransforms));
+  TransformSet all = 0;
+  for (auto [name, expected] : kNames) {
+    Transform transform;
+    ASSERT_TRUE(TransformByName(name, &transform)) << name;
+    EXPECT_EQ(transform, expected) << name;
+    EXPECT_EQ(TransformName(expected), name);
+    EXPECT_EQ(all & Just(expected), 0) << name;
+    all |= Just(expected);
+  }
+  EXPECT_EQ(all, 0xff);
+}
+
+TEST(TransformByName, LeavesTheResultAloneWhenThereIsNone) {
+  Transform transform = Transform::kWord;
+  for (const char* name : {"", "Exact", "exact ", "last", "last_4", "first_3", "words"}) {
+    EXPECT_FALSE(TransformByName(name, &transform)) << name;
+    EXPECT_EQ(transform, Transform::kWord);
   }
 }
 

@@ -14,8 +14,8 @@ namespace {
 using namespace pii;
 
 constexpr PiiClass kCustom[] = {
-    {1000, Normalizer::kDigits, Shape::kAny, MaskRule::kKeep, 0, 3, "member_no"},
-    {1001, Normalizer::kAlphanumeric, Shape::kAny, MaskRule::kKeep, 2, 1, "ticket"},
+    {1000, Normalizer::kDigits, Shape::kAny, MaskRule::kKeep, 0, 3, 0, "member_no"},
+    {1001, Normalizer::kAlphanumeric, Shape::kAny, MaskRule::kKeep, 2, 1, 0, "ticket"},
 };
 
 std::string MaskOf(const PiiClass& pii_class, std::string_view value) {

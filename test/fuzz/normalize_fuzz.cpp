@@ -14,11 +14,11 @@ namespace {
 using namespace pii;
 
 constexpr PiiClass kCustom[] = {
-    {1000, Normalizer::kNone, Shape::kAny, MaskRule::kKeep, 0, 0, "none"},
-    {1001, Normalizer::kPlusDigits, Shape::kAny, MaskRule::kKeep, 0, 0, "plus_digits"},
-    {1002, Normalizer::kDigits, Shape::kAny, MaskRule::kKeep, 0, 0, "digits"},
-    {1003, Normalizer::kIsoDate, Shape::kAny, MaskRule::kKeep, 0, 0, "iso_date"},
-    {1004, Normalizer::kIpAddress, Shape::kAny, MaskRule::kKeep, 0, 0, "ip_address"},
+    {1000, Normalizer::kNone, Shape::kAny, MaskRule::kKeep, 0, 0, 0, "none"},
+    {1001, Normalizer::kPlusDigits, Shape::kAny, MaskRule::kKeep, 0, 0, 0, "plus_digits"},
+    {1002, Normalizer::kDigits, Shape::kAny, MaskRule::kKeep, 0, 0, 0, "digits"},
+    {1003, Normalizer::kIsoDate, Shape::kAny, MaskRule::kKeep, 0, 0, 0, "iso_date"},
+    {1004, Normalizer::kIpAddress, Shape::kAny, MaskRule::kKeep, 0, 0, 0, "ip_address"},
 };
 
 /// Normalises into a buffer of exactly `room` bytes, so that the sanitizer sees the first byte beyond it.

@@ -2,17 +2,21 @@
 """A second implementation of FORMAT.md, written from that page alone, to check the first.
 
     pii_reference.py vectors                     prints the test vectors of FORMAT.md
+    pii_reference.py search_vectors              prints test/core/vectors/search_forms.txt
     pii_reference.py reveal KEYRING DOMAIN       reads sealed text from standard input, a line each, prints plaintext
 
-Needs python3-cryptography. Knows sealed values, sealed text, key derivation and blind index values; no masks and no
-normalisers.
+Needs python3-cryptography. Knows sealed values, sealed text, key derivation, blind index values, the built-in classes'
+normalisers and the transforms; no masks.
 """
 
 import base64
 import hashlib
 import hmac
+import ipaddress
 import json
+import re
 import sys
+import unicodedata
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -89,6 +93,255 @@ def blind_index(root, domain, class_id, version, transform, normalized):
     return version.to_bytes(2, "big") + mac[:14]
 
 
+# Normalisers. Python has its own Unicode tables, so this shares nothing with ICU.
+
+WHITE_SPACE = set("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | set(map(chr, range(0x2000, 0x200B)))
+DEFAULT_IGNORABLE = [
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+    (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)]
+
+
+def nfc(value):
+    return unicodedata.normalize("NFC", value)
+
+
+def nfkc(value):
+    return unicodedata.normalize("NFKC", value)
+
+
+def nfkc_casefold_of(c):
+    """The property NFKC_Casefold of one character (Unicode Standard Annex #44)."""
+    while True:
+        kept = "".join(k for k in c if not any(low <= ord(k) <= high for low, high in DEFAULT_IGNORABLE))
+        folded = nfkc(nfkc(kept).casefold())
+        if folded == c:
+            return c
+        c = folded
+
+
+def nfkc_casefold(value):
+    """toNFKC_Casefold (The Unicode Standard §3.13, R5) of the NFC form."""
+    return nfc("".join(map(nfkc_casefold_of, nfc(value))))
+
+
+def is_separator(c):
+    return c in WHITE_SPACE or c in "./()_-\u2212" or unicodedata.category(c) == "Pd"
+
+
+def is_digit(c):
+    return unicodedata.category(c) == "Nd"
+
+
+def is_alphanumeric(c):
+    return unicodedata.category(c)[0] == "L" or is_digit(c)
+
+
+def without_separators(value):
+    return "".join(c for c in value if not is_separator(c))
+
+
+def collapse_spaces(value):
+    return re.sub("[%s]+" % re.escape("".join(sorted(WHITE_SPACE))), " ", value)
+
+
+def trim(value):
+    return value.strip("".join(WHITE_SPACE))
+
+
+def digits(value, plus_allowed=False):
+    """The digits as ASCII and whether a + stood before them; None if there is anything else."""
+    value = without_separators(value)
+    plus = plus_allowed and value[:1] in ("+", "\uff0b") and value != ""
+    if plus:
+        value = value[1:]
+    if not all(map(is_digit, value)):
+        return None
+    return plus, "".join(str(unicodedata.digit(c)) for c in value)
+
+
+def iso_date(value):
+    match = re.fullmatch(r"([0-9]{4})(?:([0-9]{2})([0-9]{2})|([-/.])([0-9]{1,2})\4([0-9]{1,2}))", value.strip(" "))
+    if not match:
+        return None
+    year, month, day = (int(part) for part in (match[1], match[2] or match[5], match[3] or match[6]))
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    days = [31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    return "%04d-%02d-%02d" % (year, month, day) if 1 <= month <= 12 and 1 <= day <= days[month - 1] else None
+
+
+def ip_address(value):
+    try:
+        address = ipaddress.ip_address(value.strip(" "))
+    except ValueError:
+        return None
+    if "%" in value:
+        return None
+    mapped = address.version == 6 and address.ipv4_mapped
+    return "::ffff:%s" % mapped if mapped else str(address)
+
+
+def normalize(normalizer, value):
+    if normalizer == "name":
+        return trim(collapse_spaces(nfkc_casefold(value)))
+    if normalizer == "email":
+        return trim(nfkc_casefold(value))
+    if normalizer == "address":
+        return collapse_spaces(nfkc_casefold(value))
+    if normalizer in ("digits", "plus_digits"):
+        found = digits(value, normalizer == "plus_digits")
+        if found and found[1]:
+            return "+" * found[0] + found[1]
+    if normalizer == "alphanumeric":
+        kept = nfkc(value)
+        if all(is_alphanumeric(c) or is_separator(c) for c in kept) and any(map(is_alphanumeric, kept)):
+            return nfc(without_separators(kept).upper())
+    if normalizer == "iso_date":
+        return iso_date(value) or nfc(value)
+    if normalizer == "ip_address":
+        return ip_address(value) or nfc(value)
+    return nfc(value)
+
+
+def has_any(value):
+    return True
+
+
+def has_digits(least, most, plus_allowed=False):
+    def has_shape(value):
+        found = digits(value, plus_allowed)
+        return found is not None and least <= len(found[1]) <= most
+    return has_shape
+
+
+def is_iban(value):
+    return re.fullmatch("[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{11,30}", re.sub("[ -]", "", value))
+
+
+# Class id → normaliser, whole format, transforms besides exact.
+CLASSES = {
+    0: ("nfc", has_any, []),
+    1: ("name", has_any, ["initials", "word"]),
+    2: ("email", has_any, ["domain", "local"]),
+    3: ("plus_digits", has_digits(7, 15, True), ["last4"]),
+    4: ("digits", has_digits(9, 9), ["last4"]),
+    5: ("digits", has_digits(12, 19), ["last4"]),
+    6: ("alphanumeric", is_iban, ["last4"]),
+    7: ("alphanumeric", has_any, ["last4"]),
+    8: ("address", has_any, ["word"]),
+    9: ("iso_date", iso_date, ["year"]),
+    10: ("ip_address", ip_address, []),
+    11: ("alphanumeric", has_any, []),
+    12: ("alphanumeric", has_any, []),
+    13: ("alphanumeric", has_any, []),
+    14: ("alphanumeric", has_any, ["first3"]),
+}
+
+
+class NoPart(Exception):
+    pass
+
+
+def words(normalized):
+    """Runs of letters, digits and marks."""
+    is_word = lambda c: is_alphanumeric(c) or unicodedata.category(c)[0] == "M"
+    return "".join(c if is_word(c) else " " for c in normalized).split(" ")
+
+
+def search_forms(class_id, transform, value):
+    """What an index hashes of a stored value: one text, or one for each word."""
+    normalizer, has_shape, transforms = CLASSES[class_id]
+    if transform != "exact" and transform not in transforms:
+        raise ValueError("not searchable")
+    normalized = normalize(normalizer, value) if has_shape(value) else nfc(value)
+    if transform == "exact":
+        return [normalized]
+    if not has_shape(value):
+        raise NoPart
+    found = [word for word in words(normalized) if word]
+    if transform == "word":
+        return found
+    local, at, domain = normalized.rpartition("@")
+    part = {
+        "last4": normalized[-4:] if len(normalized) >= 4 else "",
+        "domain": domain if at else "",
+        "local": local,
+        "year": normalized[:4],
+        "first3": normalized[:3] if len(normalized) >= 3 else "",
+        "initials": "".join(word[0] for word in found),
+    }[transform]
+    if not part:
+        raise NoPart
+    return [part]
+
+
+def quoted(text):
+    return json.dumps(text, ensure_ascii=False)
+
+
+def search_vectors():
+    root = bytes([0x02] * 32)
+    print("# What blind indexes hash, and the result. Source: test/reference/pii_reference.py search_vectors.")
+    print("# Index root key: 32 bytes 02; domain default. KEY: derived key. VALUE: as stored. NORMALIZED: what is hashed")
+    print("# of it, words with a space between. SOUGHT: another spelling, or the part alone, that finds it. INDEX: the")
+    print("# result, one for each word. ERROR: why there is none.\n")
+    for name, class_id, version, transform, value, sought in [
+        ("ssn", 4, 1, "exact", "123-45-6789", "１２３ ４５ ６７８９"),
+        ("text, decomposed", 0, 1, "exact", "Zoe\u0308", "Zo\u00eb"),
+        ("name", 1, 7, "exact", " Zoë  STRASSE ", "zoë straße"),
+        ("email", 2, 1, "exact", "Jane.Doe@Example.COM", "jane.doe@example.com"),
+        ("phone", 3, 1, "exact", "+1 (212) 555-0123", "+12125550123"),
+        ("iban", 6, 1, "exact", "de89 3704 0044 0532 0130 00", "DE89370400440532013000"),
+        ("dob", 9, 1, "exact", "1980/5/6", "19800506"),
+        ("ip, mapped", 10, 65535, "exact", "::FFFF:c000:0201", "::ffff:192.0.2.1"),
+        ("not an ssn", 4, 1, "exact", "123-45-678", None),
+        ("empty", 0, 1, "exact", "", None),
+        ("ssn", 4, 1, "last4", "123-45-6789", "67-89"),
+        ("ssn in Arabic-Indic digits", 4, 1, "last4", "١٢٣-٤٥-٦٧٨٩", "٦٧٨٩"),
+        ("phone", 3, 7, "last4", "+1 (212) 555-0123", "0123"),
+        ("pan", 5, 1, "last4", "4111 1111 1111 1111", "1111"),
+        ("iban", 6, 1, "last4", "GB29 NWBK 6016 1331 92ab 1c", "ab1c"),
+        ("account, not ASCII", 7, 1, "last4", "12-straße", "asse"),
+        ("not an ssn", 4, 1, "last4", "123-45-678", None),
+        ("account, too short", 7, 1, "last4", "1-2-3", None),
+        ("email", 2, 1, "domain", "Jane.Doe@Example.COM", "EXAMPLE.com"),
+        ("email, two @", 2, 1, "domain", "jane@doe@x.org", "x.org"),
+        ("email, not ASCII", 2, 65535, "domain", "a@Mu\u0308nchen.DE", "M\u00fcnchen.de"),
+        ("not an email", 2, 1, "domain", "jane", None),
+        ("nothing behind the @", 2, 1, "domain", "jane@", None),
+        ("email", 2, 1, "local", "Jane.Doe@Example.COM", "jane.doe"),
+        ("email, sharp s", 2, 7, "local", "weiß@x.org", "WEISS"),
+        ("nothing before the @", 2, 1, "local", "@example.com", None),
+        ("dob", 9, 1, "year", "1980-05-06", "1980"),
+        ("dob, compact", 9, 65535, "year", "00070101", "0007"),
+        ("not a date", 9, 1, "year", "1980-02-30", None),
+        ("postcode", 14, 1, "first3", "sw1a 1aa", "SW1"),
+        ("postcode, fullwidth", 14, 7, "first3", "１０１１５", "101"),
+        ("postcode, too short", 14, 1, "first3", "s w", None),
+        ("name", 1, 1, "initials", "Jane  Mary O'Brien", "JMOB"),
+        ("name, not ASCII", 1, 7, "initials", "Zoë Ångström 李", "zå李"),
+        ("name without letters", 1, 1, "initials", "-", None),
+        ("name", 1, 1, "word", "Anna-Lena  STRASSE, Anna", None),
+        ("address", 8, 7, "word", "5b Rue de l\u2019Église", None),
+        ("transform of another class", 4, 1, "domain", "123-45-6789", None),
+    ]:
+        print("NAME: %s\nCLASS: %d\nVERSION: %d\nTRANSFORM: %s" % (name, class_id, version, transform))
+        print("KEY: %s\nVALUE: %s" % (derive(root, BLIND_INDEX, class_id, "default").hex(), quoted(value)))
+        try:
+            forms = search_forms(class_id, transform, value)
+        except NoPart:
+            print("ERROR: no part\n")
+            continue
+        except ValueError as error:
+            print("ERROR: %s\n" % error)
+            continue
+        print("NORMALIZED: %s" % quoted(" ".join(forms)))
+        if sought is not None:
+            print("SOUGHT: %s" % quoted(sought))
+        results = [blind_index(root, "default", class_id, version, transform, form).hex() for form in forms]
+        print("INDEX: %s\n" % " ".join(results))
+
+
 def vectors():
     seal_root, index_root = bytes([0x01] * 32), bytes([0x02] * 32)
     nonce = bytes(range(0x40, 0x58))
@@ -123,6 +376,8 @@ def vectors():
 def main(arguments):
     if arguments == ["vectors"]:
         vectors()
+    elif arguments == ["search_vectors"]:
+        search_vectors()
     elif len(arguments) == 3 and arguments[0] == "reveal":
         with open(arguments[1], encoding="utf-8") as file:
             domain = json.load(file)["domains"][arguments[2]]
