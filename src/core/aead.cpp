@@ -41,19 +41,16 @@ void CipherContextDeleter::operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHE
 Status XaesKey::Init(std::span<const uint8_t, SecretKey::kSize> key) {
   const Ciphers& ciphers = FetchedCiphers();
   ecb_.reset(EVP_CIPHER_CTX_new());
-  sealing_.gcm.reset(EVP_CIPHER_CTX_new());
-  opening_.gcm.reset(EVP_CIPHER_CTX_new());
-  if (!ecb_ || !sealing_.gcm || !opening_.gcm) return Status::kOutOfMemory;
-  sealing_.has_prefix = opening_.has_prefix = false;
+  if (!ecb_) return Status::kOutOfMemory;
+  sealing_ = {};
+  opening_ = {};
 
   std::memset(subkey_, 0, sizeof subkey_);
   int written = 0;
   if (ciphers.ecb == nullptr || ciphers.gcm == nullptr ||
       EVP_EncryptInit_ex2(ecb_.get(), ciphers.ecb, key.data(), nullptr, nullptr) != 1 ||
       EVP_CIPHER_CTX_set_padding(ecb_.get(), 0) != 1 ||
-      EVP_EncryptUpdate(ecb_.get(), subkey_, &written, subkey_, kBlockSize) != 1 || written != kBlockSize ||
-      EVP_EncryptInit_ex2(sealing_.gcm.get(), ciphers.gcm, nullptr, nullptr, nullptr) != 1 ||
-      EVP_DecryptInit_ex2(opening_.gcm.get(), ciphers.gcm, nullptr, nullptr, nullptr) != 1) {
+      EVP_EncryptUpdate(ecb_.get(), subkey_, &written, subkey_, kBlockSize) != 1 || written != kBlockSize) {
     return Status::kCryptoFailed;
   }
   Double(subkey_);
@@ -80,22 +77,31 @@ Status XaesKey::DeriveMessageKey(std::span<const uint8_t, kNoncePrefixSize> pref
   return done ? Status::kOk : Status::kCryptoFailed;
 }
 
-Status XaesKey::UseNonce(Direction* direction, bool encrypt, std::span<const uint8_t, kNonceSize> nonce) {
+Status XaesKey::UseNonce(MessageKey* key, bool encrypt, std::span<const uint8_t, kNonceSize> nonce) {
   auto init = encrypt ? EVP_EncryptInit_ex2 : EVP_DecryptInit_ex2;
   const uint8_t* iv = nonce.data() + kNoncePrefixSize;
-  if (direction->has_prefix && std::memcmp(direction->prefix, nonce.data(), kNoncePrefixSize) == 0) {
-    return init(direction->gcm.get(), nullptr, nullptr, iv, nullptr) == 1 ? Status::kOk
-                                                                          : Status::kCryptoFailed;
+  if (key->has_prefix && std::memcmp(key->prefix, nonce.data(), kNoncePrefixSize) == 0) {
+    return init(key->gcm.get(), nullptr, nullptr, iv, nullptr) == 1 ? Status::kOk : Status::kCryptoFailed;
   }
-  direction->has_prefix = false;
+  key->has_prefix = false;
+  const EVP_CIPHER* cipher = nullptr;
+  if (!key->gcm) {
+    cipher = FetchedCiphers().gcm;
+    key->gcm.reset(EVP_CIPHER_CTX_new());
+    if (!key->gcm) return Status::kOutOfMemory;
+  }
   SecretKey message_key;
   Status status = DeriveMessageKey(nonce.first<kNoncePrefixSize>(), &message_key);
-  if (status != Status::kOk) return status;
-  if (init(direction->gcm.get(), nullptr, message_key.Expose().data(), iv, nullptr) != 1) {
-    return Status::kCryptoFailed;
+  if (status == Status::kOk &&
+      init(key->gcm.get(), cipher, message_key.Expose().data(), iv, nullptr) != 1) {
+    status = Status::kCryptoFailed;
   }
-  std::memcpy(direction->prefix, nonce.data(), kNoncePrefixSize);
-  direction->has_prefix = true;
+  if (status != Status::kOk) {
+    key->gcm.reset();  // it may be without a cipher
+    return status;
+  }
+  std::memcpy(key->prefix, nonce.data(), kNoncePrefixSize);
+  key->has_prefix = true;
   return Status::kOk;
 }
 
@@ -132,10 +138,11 @@ Status XaesKey::Open(std::span<const uint8_t, kNonceSize> nonce, ByteView header
   if (sealed.size() < kTagSize) return refuse(Status::kAuthenticationFailed);
   if (sealed.size() > INT_MAX || context.size() > INT_MAX) return refuse(Status::kTooLong);
   if (plaintext.size() != sealed.size() - kTagSize) return refuse(Status::kBufferTooSmall);
-  Status status = UseNonce(&opening_, false, nonce);
+  MessageKey* key = &opening_[nonce[0] % kOpeningKeys];
+  Status status = UseNonce(key, false, nonce);
   if (status != Status::kOk) return refuse(status);
 
-  EVP_CIPHER_CTX* gcm = opening_.gcm.get();
+  EVP_CIPHER_CTX* gcm = key->gcm.get();
   uint8_t tag[kTagSize];
   std::memcpy(tag, sealed.data() + plaintext.size(), kTagSize);
   uint8_t nothing[kBlockSize];

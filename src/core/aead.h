@@ -2,6 +2,7 @@
 
 #include <openssl/types.h>
 
+#include <array>
 #include <memory>
 
 #include "bytes.h"
@@ -17,7 +18,8 @@ struct CipherContextDeleter {
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextDeleter>;
 
 /// XaesKey is one XAES-256-GCM key (C2SP, XAES-256-GCM.md), prepared for many values: the CMAC subkey is
-/// computed once, and the AES-GCM key of a 12-byte nonce prefix is kept until another prefix comes along.
+/// computed once, and the AES-GCM keys of 12-byte nonce prefixes are kept, one for sealing and up to 64 for
+/// opening, about 1 KiB each: a table was written by many sessions, each with a prefix of its own.
 ///
 /// It does not choose nonces, and it does not protect against a nonce used twice. Not thread-safe.
 class XaesKey {
@@ -43,19 +45,22 @@ class XaesKey {
               ByteSpan plaintext);
 
  private:
-  struct Direction {
+  static constexpr size_t kOpeningKeys = 64;
+
+  /// The AES-GCM key of one nonce prefix, in an OpenSSL context that is made when it is first needed.
+  struct MessageKey {
     CipherContext gcm;
     uint8_t prefix[kNoncePrefixSize];
     bool has_prefix = false;
   };
 
-  Status UseNonce(Direction* direction, bool encrypt, std::span<const uint8_t, kNonceSize> nonce);
+  Status UseNonce(MessageKey* key, bool encrypt, std::span<const uint8_t, kNonceSize> nonce);
   Status DeriveMessageKey(std::span<const uint8_t, kNoncePrefixSize> prefix, SecretKey* message_key);
 
   CipherContext ecb_;
   uint8_t subkey_[16];
-  Direction sealing_;
-  Direction opening_;
+  MessageKey sealing_;
+  std::array<MessageKey, kOpeningKeys> opening_;  ///< by the first byte of the prefix, which is random
 };
 
 }  // namespace pii
