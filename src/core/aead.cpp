@@ -92,8 +92,7 @@ Status XaesKey::UseNonce(MessageKey* key, bool encrypt, std::span<const uint8_t,
   }
   SecretKey message_key;
   Status status = DeriveMessageKey(nonce.first<kNoncePrefixSize>(), &message_key);
-  if (status == Status::kOk &&
-      init(key->gcm.get(), cipher, message_key.Expose().data(), iv, nullptr) != 1) {
+  if (status == Status::kOk && init(key->gcm.get(), cipher, message_key.Expose().data(), iv, nullptr) != 1) {
     status = Status::kCryptoFailed;
   }
   if (status != Status::kOk) {

@@ -324,8 +324,7 @@ class Reader {
     for (const SecretJson& entry : transforms) {
       Path at_index(this, std::to_string(index++));
       Transform transform;
-      if (!entry.is_string() ||
-          !TransformByName(View(entry.get_ref<const SecretString&>()), &transform) ||
+      if (!entry.is_string() || !TransformByName(View(entry.get_ref<const SecretString&>()), &transform) ||
           transform == Transform::kExact) {
         return Refuse("must be last4, domain, local, year, first3, initials or word");
       }

@@ -23,7 +23,8 @@ constexpr PiiClass kBuiltin[] = {
     {11, Normalizer::kAlphanumeric, Shape::kAny, MaskRule::kHidden, 0, 0, 0, "passport"},
     {12, Normalizer::kAlphanumeric, Shape::kAny, MaskRule::kHidden, 0, 0, 0, "national_id"},
     {13, Normalizer::kAlphanumeric, Shape::kAny, MaskRule::kHidden, 0, 0, 0, "driver_license"},
-    {14, Normalizer::kAlphanumeric, Shape::kAny, MaskRule::kHidden, 0, 0, Just(Transform::kFirst3), "postcode"},
+    {14, Normalizer::kAlphanumeric, Shape::kAny, MaskRule::kHidden, 0, 0, Just(Transform::kFirst3),
+     "postcode"},
     {15, Normalizer::kNone, Shape::kAny, MaskRule::kHidden, 0, 0, 0, "secret"},
 };
 

@@ -52,8 +52,8 @@ enum class Transform : uint8_t {
   kInitials,  ///< the first character of each word
   kWord,      ///< each word on its own
 };
-constexpr Transform kTransforms[] = {Transform::kExact, Transform::kLast4,  Transform::kDomain,
-                                     Transform::kLocal, Transform::kYear,   Transform::kFirst3,
+constexpr Transform kTransforms[] = {Transform::kExact,    Transform::kLast4, Transform::kDomain,
+                                     Transform::kLocal,    Transform::kYear,  Transform::kFirst3,
                                      Transform::kInitials, Transform::kWord};
 
 /// TransformSet holds one bit, 1 << Transform, for each transform in it.

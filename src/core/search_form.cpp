@@ -39,7 +39,8 @@ size_t CountWords(std::string_view text) {
 }
 
 bool IsYear(std::string_view text) {
-  return text.size() == 4 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return text.size() == 4 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 /// Keeps text[start, start + count), moved to the front.
@@ -83,8 +84,7 @@ Status KeepPart(Transform transform, std::span<char> text, size_t* size) {
     case Transform::kLast4:
       return KeepLast4(text, size);
     case Transform::kDomain:
-      return at == std::string_view::npos ? Status::kNoPart
-                                          : Keep(text, at + 1, whole.size() - at - 1, size);
+      return at == std::string_view::npos ? Status::kNoPart : Keep(text, at + 1, whole.size() - at - 1, size);
     case Transform::kLocal:
       return at == std::string_view::npos ? Status::kNoPart : Keep(text, 0, at, size);
     case Transform::kYear:
@@ -226,8 +226,8 @@ Status HashForm(std::string_view value, SecretString* form) {
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
   } else {
-    // Upper case and then casefold: dotless i and i are one letter in upper case, and two in casefold. Apart at
-    // the end, so that it does not matter what stood between a letter and its accent.
+    // Upper case and then casefold: dotless i and i are one letter in upper case, and two in casefold. Apart
+    // at the end, so that it does not matter what stood between a letter and its accent.
     for (ToForm to_form : {ToNfkc, ToUpper, ToNfkcCasefold, ToNfkd}) {
       Status status = Apply(to_form, form);
       if (status != Status::kOk) return status;

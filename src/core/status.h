@@ -35,7 +35,7 @@ enum class [[nodiscard]] Status : uint8_t{
     // Input.
     kMaskedValue,    ///< the value is its own mask, so it is not data
     kNotSearchable,  ///< the class has no blind index, or none of this transform
-  kNoPart,         ///< the value has no such part: it is not of its class's form, or too short
+    kNoPart,         ///< the value has no such part: it is not of its class's form, or too short
     kInvalidUtf8,
     kBufferTooSmall,  ///< nothing was written; the needed size is in the size argument
     kTooLong,

@@ -13,7 +13,8 @@ Datum TransformNames(const PiiClass& pii_class) {
   Datum names[std::size(kTransforms)];
   int count = 0;
   for (Transform transform : kTransforms) {
-    if (AllowsTransform(pii_class, transform)) names[count++] = CStringGetTextDatum(TransformName(transform).data());
+    if (AllowsTransform(pii_class, transform))
+      names[count++] = CStringGetTextDatum(TransformName(transform).data());
   }
   return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
 }

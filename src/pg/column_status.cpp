@@ -3,6 +3,7 @@
 
 #include "bytes.h"
 #include "index_advice.h"
+#include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
 #include "search.h"
@@ -22,9 +23,10 @@ void Emit(ReturnSetInfo* result, const char* kind, const char* name, int version
 /// Counts the rows of `table` by pii_key_version(column). A version of NULL is unsealed plaintext.
 void EmitColumn(ReturnSetInfo* result, const char* schema, const char* table, const char* column,
                 const char* kind, const char* name) {
-  const char* query = psprintf("SELECT %s.pii_key_version(%s), count(*) FROM %s WHERE %s IS NOT NULL GROUP BY 1 "
-                               "ORDER BY 1",
-                               schema, column, table, column);
+  const char* query = psprintf(
+      "SELECT %s.pii_key_version(%s), count(*) FROM %s WHERE %s IS NOT NULL GROUP BY 1 "
+      "ORDER BY 1",
+      schema, column, table, column);
   if (SPI_execute(query, true, 0) != SPI_OK_SELECT) elog(ERROR, "could not count rows");
   for (uint64 i = 0; i < SPI_processed; ++i) {
     bool is_unsealed;
@@ -36,25 +38,13 @@ void EmitColumn(ReturnSetInfo* result, const char* schema, const char* table, co
   }
 }
 
-/// Is `node` pii_blind_index or pii_word_index of the column?
-bool IsIndexOf(Node* node, AttrNumber column, const char* symbol) {
-  if (node == nullptr || !IsA(node, FuncExpr)) return false;
-  auto* call = reinterpret_cast<FuncExpr*>(node);
-  if (!IsOwnFunction(call->funcid, symbol)) return false;
-  auto* argument = static_cast<Node*>(linitial(call->args));
-  while (IsA(argument, RelabelType)) {
-    argument = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(argument)->arg);
-  }
-  return IsA(argument, Var) && reinterpret_cast<Var*>(argument)->varattno == column;
-}
-
 /// Counts the entries of a B-tree by the key version in them. The index says itself: its expression would
 /// give the version that is primary now.
 void EmitTree(ReturnSetInfo* result, Relation table, Relation index, int key) {
   constexpr size_t kVersions = UINT16_MAX + 1;
   auto* counts = static_cast<int64*>(palloc0(sizeof(int64) * kVersions));
   TupleTableSlot* slot = table_slot_create(table, nullptr);
-  IndexScanDesc scan = index_beginscan(table, index, GetActiveSnapshot(), 0, 0);
+  IndexScanDesc scan = BeginIndexScan(table, index, GetActiveSnapshot());
   scan->xs_want_itup = true;
   index_rescan(scan, nullptr, 0, nullptr, 0);
   while (index_getnext_slot(scan, ForwardScanDirection, slot)) {
@@ -78,19 +68,14 @@ void EmitIndexes(ReturnSetInfo* result, Oid table_oid, const char* column_name) 
   ListCell* cell;
   foreach (cell, RelationGetIndexList(table)) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    List* expressions = RelationGetIndexExpressions(index);
-    ListCell* next_expression = list_head(expressions);
-    for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
-      if (index->rd_index->indkey.values[i] != 0) continue;
-      auto* expression = static_cast<Node*>(lfirst(next_expression));
-      next_expression = lnext(expressions, next_expression);
-      bool is_tree = index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid;
-      if (index->rd_rel->relkind != RELKIND_INDEX) {
-        continue;  // of a partitioned table: its partitions have the entries
-      } else if (is_tree && IsIndexOf(expression, column, "pii_blind_index")) {
+    bool is_tree = index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid;
+    bool has_entries = index->rd_rel->relkind == RELKIND_INDEX;  // of a partitioned table its partitions have
+    for (int i = 0; has_entries && i < index->rd_index->indnkeyatts; ++i) {
+      Transform transform;
+      if (SourceColumn(KeyExpression(index, i), &transform) != column) continue;
+      if (is_tree && transform != Transform::kWord) {
         EmitTree(result, table, index, i + 1);
-      } else if (IsIndexOf(expression, column, "pii_blind_index") ||
-                 IsIndexOf(expression, column, "pii_word_index")) {
+      } else {
         Emit(result, "blind index", RelationGetRelationName(index), -1, -1);
       }
     }
@@ -102,14 +87,14 @@ void EmitIndexes(ReturnSetInfo* result, Oid table_oid, const char* column_name) 
 void EmitGeneratedColumns(ReturnSetInfo* result, const char* schema, Relation table, const char* table_name,
                           AttrNumber column) {
   for (int i = 0; i < table->rd_att->natts; ++i) {
-    Form_pg_attribute attribute = TupleDescAttr(table->rd_att, i);
-    if (attribute->attisdropped || attribute->attgenerated != ATTRIBUTE_GENERATED_STORED) continue;
-    Node* expression = build_column_default(table, i + 1);
-    const char* name = NameStr(attribute->attname);
-    if (IsIndexOf(expression, column, "pii_blind_index")) {
-      EmitColumn(result, schema, table_name, quote_identifier(name), "blind index", name);
-    } else if (IsIndexOf(expression, column, "pii_word_index")) {
+    Transform transform;
+    if (SourceColumn(GenerationExpression(table, static_cast<AttrNumber>(i + 1)), &transform) != column)
+      continue;
+    const char* name = NameStr(TupleDescAttr(table->rd_att, i)->attname);
+    if (transform == Transform::kWord) {
       Emit(result, "blind index", name, -1, -1);
+    } else {
+      EmitColumn(result, schema, table_name, quote_identifier(name), "blind index", name);
     }
   }
 }
@@ -117,8 +102,9 @@ void EmitGeneratedColumns(ReturnSetInfo* result, const char* schema, Relation ta
 AttrNumber RequireSealedColumn(Relation table, const char* column) {
   AttrNumber number = get_attnum(RelationGetRelid(table), column);
   if (number <= 0) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" of relation \"%s\" does not exist",
-                                                              column, RelationGetRelationName(table))));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" of relation \"%s\" does not exist",
+                                                       column, RelationGetRelationName(table))));
   }
   Oid input;
   Oid io_parameter;
@@ -144,14 +130,14 @@ PII_FUNCTION(pii_column_status) {
   AttrNumber column = pii::RequireSealedColumn(table, column_name);
   // Entries of an index are counted without policies.
   if (check_enable_rls(table_oid, InvalidOid, true) == RLS_ENABLED) {
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("row level security of relation \"%s\" applies to you",
-                           RelationGetRelationName(table)),
-                    errhint("Call pii_column_status() as the owner of the table.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("row level security of relation \"%s\" applies to you", RelationGetRelationName(table)),
+             errhint("Call pii_column_status() as the owner of the table.")));
   }
   const char* schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
-  const char* table_name =
-      quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)), RelationGetRelationName(table));
+  const char* table_name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
+                                                      RelationGetRelationName(table));
   SPI_connect();
   pii::EmitColumn(result, schema, table_name, quote_identifier(column_name), "sealed", nullptr);
   pii::EmitGeneratedColumns(result, schema, table, table_name, column);
@@ -183,8 +169,8 @@ PII_FUNCTION(pii_index_advice) {
   }
   pii::IndexAdvice advice = pii::AdviseIndex(*pii_class, transform, static_cast<double>(rows));
   const char* text =
-      advice.is_safe
-          ? "Several values share an index value by chance. Common results still stand out by their frequency."
+      advice.is_safe ? "Several values share an index value by chance. Common results still stand out by "
+                       "their frequency."
       : advice.coincidences < 2
           ? "An index value stands for one result: who learns the value of one row knows it of all rows that "
             "share the index value, and a list of how often values occur elsewhere can be laid beside it."

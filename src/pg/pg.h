@@ -120,6 +120,15 @@ inline void AnalyzeDelayPoint() {
 #endif
 }
 
+/// index_beginscan without keys. PostgreSQL 18 can count what the scan does.
+inline IndexScanDesc BeginIndexScan(Relation table, Relation index, Snapshot snapshot) {
+#if PG_VERSION_NUM >= 180000
+  return index_beginscan(table, index, snapshot, nullptr, 0, 0);
+#else
+  return index_beginscan(table, index, snapshot, 0, 0);
+#endif
+}
+
 /// True when ANALYZE looks at an expression of an index. PostgreSQL 17 does not say what it looks at; there
 /// everything counts as one, so that nothing is evaluated that needs keys.
 inline bool AnalyzesIndex(const VacAttrStats* stats) {

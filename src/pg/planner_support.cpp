@@ -17,6 +17,7 @@
 #include "planner_support.h"
 
 #include "index_advice.h"
+#include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
 #include "shared_keys.h"
@@ -42,37 +43,11 @@ Node* StripRelabel(Node* node) {
   return node;
 }
 
-/// The column in pii_blind_index(column) or pii_blind_index(column, 'transform'); 0 for any other expression.
-AttrNumber SourceColumn(Node* node, Transform* transform) {
-  if (node == nullptr || !IsA(node, FuncExpr)) return 0;
-  auto* call = reinterpret_cast<FuncExpr*>(node);
-  if (!IsOwnFunction(call->funcid, "pii_blind_index")) return 0;
-  *transform = Transform::kExact;
-  if (list_length(call->args) == 2) {
-    Node* name = static_cast<Node*>(lsecond(call->args));
-    if (!IsA(name, Const) || reinterpret_cast<Const*>(name)->constisnull) return 0;
-    char* transform_name = TextDatumGetCString(reinterpret_cast<Const*>(name)->constvalue);
-    if (!TransformByName(transform_name, transform)) return 0;
-  }
-  Node* column = StripRelabel(static_cast<Node*>(linitial(call->args)));
-  return IsA(column, Var) ? reinterpret_cast<Var*>(column)->varattno : 0;
-}
-
 /// The column that an index key serves equality of; 0 for any other expression.
 AttrNumber SourceOfEquality(Node* node) {
   Transform transform;
   AttrNumber column = SourceColumn(node, &transform);
   return column > 0 && transform == Transform::kExact ? column : 0;
-}
-
-/// The expression of a stored generated column; null for other columns.
-Node* GenerationExpression(Relation relation, AttrNumber attribute) {
-  bool generates =
-      relation->rd_att->constr != nullptr && relation->rd_att->constr->has_generated_stored && attribute > 0;
-  if (!generates ||
-      TupleDescAttr(relation->rd_att, attribute - 1)->attgenerated != ATTRIBUTE_GENERATED_STORED)
-    return nullptr;
-  return build_column_default(relation, attribute);
 }
 
 // Aliases.
@@ -150,8 +125,8 @@ void ResolveAliases(PlannerInfo* root, RelOptInfo* rel, Index index, RangeTblEnt
 
 // The support functions.
 
-/// The key of an index, as an expression of its table.
-Expr* KeyExpression(const IndexOptInfo* index, int column) {
+/// What a key of an index is, as an expression of its table.
+Expr* KeyOf(const IndexOptInfo* index, int column) {
   auto* entry = static_cast<TargetEntry*>(list_nth(index->indextlist, column));
   return static_cast<Expr*>(copyObjectImpl(entry->expr));
 }
@@ -190,7 +165,7 @@ Node* IndexCondition(const SupportRequestIndexCondition* request) {
   Oid* types;
   int count;
   get_func_signature(request->funcid, &types, &count);
-  Expr* key = KeyExpression(request->index, request->indexcol);
+  Expr* key = KeyOf(request->index, request->indexcol);
   Oid index_type = exprType(reinterpret_cast<Node*>(key));
   auto* class_name = makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
                                CStringGetTextDatum(pii_class->name_text), false, false);
@@ -238,17 +213,9 @@ bool HasBlindIndex(Oid table_oid, AttrNumber attribute) {
   ListCell* cell;
   foreach (cell, indexes) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    List* expressions = RelationGetIndexExpressions(index);
-    ListCell* next_expression = list_head(expressions);
     for (int i = 0; i < index->rd_index->indnkeyatts && !found; ++i) {
-      AttrNumber key = index->rd_index->indkey.values[i];
-      Node* expression;
-      if (key == 0) {
-        expression = static_cast<Node*>(lfirst(next_expression));
-        next_expression = lnext(expressions, next_expression);
-      } else {
-        expression = GenerationExpression(table, key);
-      }
+      Node* expression = KeyExpression(index, i);
+      if (expression == nullptr) expression = GenerationExpression(table, index->rd_index->indkey.values[i]);
       found = SourceOfEquality(expression) == attribute;
     }
     index_close(index, NoLock);
@@ -343,14 +310,7 @@ HeapTuple SourceStatistics(Oid index_oid, AttrNumber attribute) {
   Oid table = index->rd_index->indrelid;
   AttrNumber column = index->rd_index->indkey.values[attribute - 1];
   Transform transform = Transform::kExact;
-  if (column == 0) {
-    List* expressions = RelationGetIndexExpressions(index);
-    ListCell* expression = list_head(expressions);
-    for (int i = 0; i < attribute - 1; ++i) {
-      if (index->rd_index->indkey.values[i] == 0) expression = lnext(expressions, expression);
-    }
-    column = SourceColumn(static_cast<Node*>(lfirst(expression)), &transform);
-  }
+  if (column == 0) column = SourceColumn(KeyExpression(index, attribute - 1), &transform);
   index_close(index, NoLock);
   if (column <= 0) return nullptr;
   HeapTuple row =

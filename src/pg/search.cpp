@@ -114,8 +114,8 @@ uint16_t SharedClass(const PlainValue& left, const PlainValue& right) {
 }
 
 bool EqualArguments(FunctionCallInfo fcinfo, bool left_is_text, bool right_is_text) {
-  // ANALYZE compares the rows of a column of a row type, without an expression; it must not need keys. It keeps
-  // some of those rows, sealed as they are.
+  // ANALYZE compares the rows of a column of a row type, without an expression; it must not need keys. It
+  // keeps some of those rows, sealed as they are.
   if (fcinfo->flinfo->fn_expr == nullptr && IsAnalyzing()) return false;
   PlainValue left = OpenArgument(fcinfo, 0, left_is_text);
   PlainValue right = OpenArgument(fcinfo, 1, right_is_text);
@@ -155,8 +155,7 @@ PlainValue OpenElement(const Elements& elements, int i, uint16_t legacy_class) {
 uint64 HashArgument(FunctionCallInfo fcinfo, bool is_text) {
   PlainValue value = OpenArgument(fcinfo, 0, is_text);
   uint64_t hash = 0;
-  Status status =
-      CallProtector([&](Protector& protector) { return protector.Hash(value.operand(), &hash); });
+  Status status = CallProtector([&](Protector& protector) { return protector.Hash(value.operand(), &hash); });
   CloseValue(&value);
   if (status != Status::kOk) ReportSearchFailure(status, value.class_id, Transform::kExact);
   return hash;
@@ -185,8 +184,9 @@ Transform TransformArgument(FunctionCallInfo fcinfo, int argument, bool allow_wo
   if (PG_NARGS() <= argument) return Transform::kExact;
   Transform transform;
   if (!TransformByName(text_to_cstring(PG_GETARG_TEXT_PP(argument)), &transform)) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("transform does not exist"),
-                    errhint("The transforms are: exact, last4, domain, local, year, first3, initials, word.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("transform does not exist"),
+             errhint("The transforms are: exact, last4, domain, local, year, first3, initials, word.")));
   }
   if (transform == Transform::kWord && !allow_word) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

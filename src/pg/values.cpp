@@ -313,7 +313,8 @@ PlainValue OpenValue(uintptr_t datum, uint16_t legacy_class) {
 
 PlainValue OpenText(ByteView text) {
   NoteValuesInUse();
-  if (LooksLikeSealedText(AsText(text))) return OpenValue(PointerGetDatum(ReadSealedText(text, -1)), kTextClass);
+  if (LooksLikeSealedText(AsText(text)))
+    return OpenValue(PointerGetDatum(ReadSealedText(text, -1)), kTextClass);
   return OpenUtf8(ToUtf8(text), text, kTextClass);
 }
 

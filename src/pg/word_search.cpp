@@ -139,8 +139,7 @@ PII_FUNCTION(pii_word_terms) {
   auto* datums = static_cast<Datum*>(palloc(words.count * words.versions * sizeof(Datum)));
   for (size_t word = 0; word < words.count; ++word) {
     for (size_t version = 0; version < words.versions; ++version) {
-      datums[word * words.versions + version] =
-          PointerGetDatum(&words.values[version * words.count + word]);
+      datums[word * words.versions + version] = PointerGetDatum(&words.values[version * words.count + word]);
     }
   }
   int dimensions[] = {static_cast<int>(words.count), static_cast<int>(words.versions)};

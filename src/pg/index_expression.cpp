@@ -1,0 +1,53 @@
+#include "index_expression.h"
+
+#include "own_function.h"
+#include "pg.h"
+
+namespace pii {
+namespace {
+
+/// The transform that the second argument of pii_blind_index names; false when it is no constant.
+bool TransformOf(FuncExpr* call, Transform* transform) {
+  *transform = Transform::kExact;
+  if (list_length(call->args) < 2) return true;
+  auto* name = static_cast<Node*>(lsecond(call->args));
+  if (!IsA(name, Const) || reinterpret_cast<Const*>(name)->constisnull) return false;
+  char* transform_name = TextDatumGetCString(reinterpret_cast<Const*>(name)->constvalue);
+  return TransformByName(transform_name, transform);
+}
+
+}  // namespace
+
+Node* KeyExpression(RelationData* index, int key) {
+  if (index->rd_index->indkey.values[key] != 0) return nullptr;
+  int position = 0;
+  for (int i = 0; i < key; ++i) {
+    if (index->rd_index->indkey.values[i] == 0) ++position;
+  }
+  return static_cast<Node*>(list_nth(RelationGetIndexExpressions(index), position));
+}
+
+Node* GenerationExpression(RelationData* table, int16_t attribute) {
+  const TupleConstr* constraints = table->rd_att->constr;
+  if (attribute <= 0 || constraints == nullptr || !constraints->has_generated_stored) return nullptr;
+  Form_pg_attribute column = TupleDescAttr(table->rd_att, attribute - 1);
+  if (column->attisdropped || column->attgenerated != ATTRIBUTE_GENERATED_STORED) return nullptr;
+  return build_column_default(table, attribute);
+}
+
+int16_t SourceColumn(Node* expression, Transform* transform) {
+  if (expression == nullptr || !IsA(expression, FuncExpr)) return 0;
+  auto* call = reinterpret_cast<FuncExpr*>(expression);
+  if (IsOwnFunction(call->funcid, "pii_word_index")) {
+    *transform = Transform::kWord;
+  } else if (!IsOwnFunction(call->funcid, "pii_blind_index") || !TransformOf(call, transform)) {
+    return 0;
+  }
+  auto* column = static_cast<Node*>(linitial(call->args));
+  while (IsA(column, RelabelType)) {
+    column = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(column)->arg);
+  }
+  return IsA(column, Var) ? reinterpret_cast<Var*>(column)->varattno : int16_t{0};
+}
+
+}  // namespace pii

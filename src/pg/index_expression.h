@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+
+#include "pii_class.h"
+
+struct Node;
+struct RelationData;
+
+namespace pii {
+
+// What indexes and generated columns are made of.
+
+/// KeyExpression returns the expression of a key of an index, counted from 0; null for a plain column.
+Node* KeyExpression(RelationData* index, int key);
+
+/// GenerationExpression returns the expression of a stored generated column; null for other columns.
+Node* GenerationExpression(RelationData* table, int16_t attribute);
+
+/// SourceColumn returns the number of the column in pii_blind_index(column [, 'transform']) or
+/// pii_word_index(column), and its transform; 0 for any other expression, and for none.
+int16_t SourceColumn(Node* expression, Transform* transform);
+
+}  // namespace pii
