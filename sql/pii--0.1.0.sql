@@ -439,18 +439,31 @@ CREATE FUNCTION @extschema@.pii_text_hash_extended(text, bigint) RETURNS bigint
 COMMENT ON FUNCTION @extschema@.pii_text_hash_extended(text, bigint) IS
     'hash of text that is compared with sealed values, with a seed';
 
--- amvalidate() misses an operator for text and text. It is left out on purpose: PostgreSQL takes the hash functions of any
--- family that an operator is in, and would hash joins of plain text by this one.
+-- A family with a hash of text wants an equality of text. Not the one of pg_catalog: PostgreSQL takes the hash functions of
+-- any family that an operator is in, and would hash joins of plain text by this one.
+CREATE OPERATOR @extschema@.== (
+    LEFTARG = text, RIGHTARG = text, FUNCTION = texteq, COMMUTATOR = OPERATOR(@extschema@.==), HASHES, RESTRICT = eqsel, JOIN = eqjoinsel
+);
+COMMENT ON OPERATOR @extschema@.== (text, text) IS 'the same text; for hash tables of text that is compared with sealed values';
+
 CREATE OPERATOR CLASS @extschema@.pii_text_ops DEFAULT FOR TYPE @extschema@.pii_text USING hash AS
     OPERATOR 1 @extschema@.= (@extschema@.pii_text, @extschema@.pii_text),
     OPERATOR 1 @extschema@.= (@extschema@.pii_text, text),
     OPERATOR 1 @extschema@.= (text, @extschema@.pii_text),
+    OPERATOR 1 @extschema@.== (text, text),
     FUNCTION 1 (@extschema@.pii_text, @extschema@.pii_text) @extschema@.pii_text_hash(@extschema@.pii_text),
     FUNCTION 2 (@extschema@.pii_text, @extschema@.pii_text) @extschema@.pii_text_hash_extended(@extschema@.pii_text, bigint),
     FUNCTION 1 (text, text) @extschema@.pii_text_hash(text),
     FUNCTION 2 (text, text) @extschema@.pii_text_hash_extended(text, bigint);
 COMMENT ON OPERATOR CLASS @extschema@.pii_text_ops USING hash IS 'equality of sealed values, also with text';
 COMMENT ON OPERATOR FAMILY @extschema@.pii_text_ops USING hash IS 'equality of sealed values, also with text';
+
+-- Comparisons of rows, (ssn, id) = (...), ask a B-tree family which operator is equality. There is no operator class in it,
+-- so nothing can be sorted by it.
+CREATE OPERATOR FAMILY @extschema@.pii_text_ops USING btree;
+ALTER OPERATOR FAMILY @extschema@.pii_text_ops USING btree ADD
+    OPERATOR 3 @extschema@.= (@extschema@.pii_text, @extschema@.pii_text), OPERATOR 3 @extschema@.= (@extschema@.pii_text, text), OPERATOR 3 @extschema@.= (text, @extschema@.pii_text);
+COMMENT ON OPERATOR FAMILY @extschema@.pii_text_ops USING btree IS 'which operator is equality, for comparisons of rows; no order';
 
 -- word search
 

@@ -20,6 +20,11 @@ void Emit(ReturnSetInfo* result, const char* kind, const char* name, int version
   tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+const char* QualifiedName(Relation table) {
+  return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
+                                    RelationGetRelationName(table));
+}
+
 /// Counts the rows of `table` by pii_key_version(column). A version of NULL is unsealed plaintext.
 void EmitColumn(ReturnSetInfo* result, const char* schema, const char* table, const char* column,
                 const char* kind, const char* name) {
@@ -62,9 +67,7 @@ void EmitTree(ReturnSetInfo* result, Relation table, Relation index, int key) {
   pfree(counts);
 }
 
-void EmitIndexes(ReturnSetInfo* result, Oid table_oid, const char* column_name) {
-  Relation table = table_open(table_oid, AccessShareLock);
-  AttrNumber column = get_attnum(table_oid, column_name);
+void EmitIndexes(ReturnSetInfo* result, Relation table, AttrNumber column) {
   ListCell* cell;
   foreach (cell, RelationGetIndexList(table)) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
@@ -81,16 +84,18 @@ void EmitIndexes(ReturnSetInfo* result, Oid table_oid, const char* column_name) 
     }
     index_close(index, AccessShareLock);
   }
-  table_close(table, NoLock);
 }
 
-void EmitGeneratedColumns(ReturnSetInfo* result, const char* schema, Relation table, const char* table_name,
+/// Generated columns of the table, without those that `parent` has: they are counted there.
+void EmitGeneratedColumns(ReturnSetInfo* result, const char* schema, Relation table, Relation parent,
                           AttrNumber column) {
+  const char* table_name = QualifiedName(table);
   for (int i = 0; i < table->rd_att->natts; ++i) {
     Transform transform;
     if (SourceColumn(GenerationExpression(table, static_cast<AttrNumber>(i + 1)), &transform) != column)
       continue;
     const char* name = NameStr(TupleDescAttr(table->rd_att, i)->attname);
+    if (parent != table && get_attnum(RelationGetRelid(parent), name) != InvalidAttrNumber) continue;
     if (transform == Transform::kWord) {
       Emit(result, "blind index", name, -1, -1);
     } else {
@@ -99,7 +104,7 @@ void EmitGeneratedColumns(ReturnSetInfo* result, const char* schema, Relation ta
   }
 }
 
-AttrNumber RequireSealedColumn(Relation table, const char* column) {
+void RequireSealedColumn(Relation table, const char* column) {
   AttrNumber number = get_attnum(RelationGetRelid(table), column);
   if (number <= 0) {
     ereport(ERROR,
@@ -114,7 +119,6 @@ AttrNumber RequireSealedColumn(Relation table, const char* column) {
                     errmsg("column \"%s\" of relation \"%s\" is not of type pii_text", column,
                            RelationGetRelationName(table))));
   }
-  return number;
 }
 
 }  // namespace
@@ -127,7 +131,7 @@ PII_FUNCTION(pii_column_status) {
   InitMaterializedSRF(fcinfo, 0);
   auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
   Relation table = table_open(table_oid, AccessShareLock);
-  AttrNumber column = pii::RequireSealedColumn(table, column_name);
+  pii::RequireSealedColumn(table, column_name);
   // Entries of an index are counted without policies.
   if (check_enable_rls(table_oid, InvalidOid, true) == RLS_ENABLED) {
     ereport(ERROR,
@@ -136,14 +140,16 @@ PII_FUNCTION(pii_column_status) {
              errhint("Call pii_column_status() as the owner of the table.")));
   }
   const char* schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
-  const char* table_name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
-                                                      RelationGetRelationName(table));
   SPI_connect();
-  pii::EmitColumn(result, schema, table_name, quote_identifier(column_name), "sealed", nullptr);
-  pii::EmitGeneratedColumns(result, schema, table, table_name, column);
+  pii::EmitColumn(result, schema, pii::QualifiedName(table), quote_identifier(column_name), "sealed",
+                  nullptr);
   ListCell* cell;
   foreach (cell, find_all_inheritors(table_oid, AccessShareLock, nullptr)) {
-    pii::EmitIndexes(result, lfirst_oid(cell), column_name);
+    Relation member = table_open(lfirst_oid(cell), NoLock);
+    AttrNumber column = get_attnum(lfirst_oid(cell), column_name);
+    pii::EmitGeneratedColumns(result, schema, member, table, column);
+    pii::EmitIndexes(result, member, column);
+    table_close(member, NoLock);
   }
   SPI_finish();
   table_close(table, NoLock);

@@ -8,8 +8,11 @@
 
 #include <initializer_list>
 
+#include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
+#include "search.h"
+#include "shared_keys.h"
 
 namespace pii {
 namespace {
@@ -59,6 +62,18 @@ bool IsSealedExpression(Node* node) {
   return HoldsValues(exprType(node));
 }
 
+/// An index that no value could ever enter is refused when it is made, not at the first row.
+void CheckTransform(Node* expression) {
+  Transform transform;
+  if (SourceColumn(expression, &transform) == 0) return;
+  auto* column = static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(expression)->args));
+  int32 modifier = exprTypmod(column);
+  getBaseTypeAndTypmod(exprType(column), &modifier);
+  const PiiClass* pii_class = modifier < 0 ? nullptr : FindClass(static_cast<uint16_t>(modifier));
+  if (pii_class == nullptr || AllowsTransform(*pii_class, transform)) return;
+  ReportSearchFailure(Status::kNotSearchable, pii_class->id, transform);
+}
+
 /// Asks for NULL, reads no more than the header, or gives keyed hashes.
 bool GivesNoPlaintext(Node* node) {
   if (IsA(node, NullTest) || IsA(node, FieldSelect)) return true;
@@ -74,6 +89,7 @@ bool GivesNoPlaintext(Node* node) {
 bool Reveals(Node* node, void* accepted) {
   if (node == nullptr) return false;
   if (IsA(node, List) || IsA(node, CaseWhen)) return WalkExpression(node, Reveals, accepted);
+  CheckTransform(node);
   bool sealed = IsSealedExpression(node);
   if (sealed && !*static_cast<bool*>(accepted)) return true;
   bool accepts = sealed || GivesNoPlaintext(node);
@@ -117,13 +133,54 @@ bool RowReveals(const NewRow& found, std::initializer_list<AttrNumber> columns) 
   return false;
 }
 
-bool StatisticsReveal(Oid statistics) {
+[[noreturn]] void Refuse(const char* what) {
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("%s that reveals a sealed column is not supported", what),
+                  errdetail("It would store plaintext."),
+                  errhint("Leave the sealed column out of the expression.")));
+}
+
+bool IsBlindIndex(Oid type) {
+  type = getBaseType(type);
+  if (type < FirstNormalObjectId) return false;
+  Oid input;
+  Oid io_parameter;
+  getTypeInputInfo(type, &input, &io_parameter);
+  return IsOwnFunction(input, "pii_blind_index_in");
+}
+
+/// Do statistics have a blind index among their columns and expressions?
+bool HasBlindIndex(const NewRow& found) {
+  if (!HeapTupleIsValid(found.row)) return false;
+  auto* statistics = reinterpret_cast<Form_pg_statistic_ext>(GETSTRUCT(found.row));
+  for (int i = 0; i < statistics->stxkeys.dim1; ++i) {
+    if (IsBlindIndex(get_atttype(statistics->stxrelid, statistics->stxkeys.values[i]))) return true;
+  }
+  bool is_null;
+  Datum tree =
+      heap_getattr(found.row, Anum_pg_statistic_ext_stxexprs, RelationGetDescr(found.catalog), &is_null);
+  if (is_null) return false;
+  ListCell* cell;
+  foreach (cell, static_cast<List*>(stringToNode(TextDatumGetCString(tree)))) {
+    if (IsBlindIndex(exprType(static_cast<Node*>(lfirst(cell))))) return true;
+  }
+  return false;
+}
+
+/// Statistics of several columns keep the most common values, and no type has a say in it.
+void CheckStatistics(Oid statistics) {
   ScanKeyData key;
   ScanKeyInit(&key, Anum_pg_statistic_ext_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(statistics));
   NewRow found = OpenNewRow(StatisticExtRelationId, StatisticExtOidIndexId, &key, 1);
   bool reveals = RowReveals(found, {Anum_pg_statistic_ext_stxexprs});
+  bool keeps_hashes = HasBlindIndex(found);
   CloseNewRow(found);
-  return reveals;
+  if (reveals) Refuse("statistics on an expression");
+  if (!keeps_hashes) return;
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("extended statistics on a blind index are not supported"),
+                  errdetail("They would keep its values, and how frequent each of them is."),
+                  errhint("Leave the blind index out of the statistics.")));
 }
 
 /// False for a relation that is no index.
@@ -149,13 +206,6 @@ bool GeneratedColumnReveals(Oid relation, AttrNumber attribute) {
   bool reveals = RowReveals(found, {Anum_pg_attrdef_adbin});
   CloseNewRow(found);
   return reveals;
-}
-
-[[noreturn]] void Refuse(const char* what) {
-  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                  errmsg("%s that reveals a sealed column is not supported", what),
-                  errdetail("It would store plaintext."),
-                  errhint("Leave the sealed column out of the expression.")));
 }
 
 bool GivesSealedColumn(Oid relation, AttrNumber attribute) {
@@ -207,7 +257,7 @@ void CheckRowExpressions(Oid relation) {
 }
 
 void CheckNewObject(Oid class_oid, Oid object, int sub_id) {
-  if (class_oid == StatisticExtRelationId && StatisticsReveal(object)) Refuse("statistics on an expression");
+  if (class_oid == StatisticExtRelationId) CheckStatistics(object);
   if (class_oid == RelationRelationId && sub_id == 0 && IndexReveals(object))
     Refuse("an index on an expression");
   if (class_oid == AttrDefaultRelationId && GeneratedColumnReveals(object, static_cast<AttrNumber>(sub_id))) {

@@ -80,6 +80,8 @@ IndexOptInfo* MakeAlias(Relation table, const IndexOptInfo* index) {
       alias->canreturn = static_cast<bool*>(palloc0(columns * sizeof(bool)));
       // `ssn IS NULL` would be taken as it is, and not be found in the index in step 3.
       alias->amsearchnulls = false;
+      // Such an index (hash) takes `= ANY` in bitmap scans alone.
+      if (!index->amsearcharray) alias->amhasgettuple = false;
     }
     alias->indexkeys[i] = source;
   }
@@ -111,8 +113,34 @@ void AddAliases(PlannerInfo* root, Oid table_oid, bool inherited, RelOptInfo* re
   table_close(table, NoLock);
 }
 
-void ResolveAliases(PlannerInfo* root, RelOptInfo* rel, Index index, RangeTblEntry* entry) {
+/// Is equality with this side transitive? A value of class text takes the class of what it is compared with:
+/// two that both equal a third may differ from each other.
+bool HasOneClass(Node* side) {
+  int32 modifier = exprTypmod(side);
+  Oid type = getBaseTypeAndTypmod(exprType(side), &modifier);
+  return type != TEXTOID && modifier > static_cast<int32>(kTextClass);
+}
+
+/// PostgreSQL may make the inner side of `x IN (SELECT y)` unique and join it then. That gives rows twice
+/// where equality is not transitive.
+void KeepSemiJoins(PlannerInfo* root) {
+  ListCell* join_cell;
+  foreach (join_cell, root->join_info_list) {
+    auto* join = static_cast<SpecialJoinInfo*>(lfirst(join_cell));
+    if (join->jointype != JOIN_SEMI || !join->semi_can_hash) continue;
+    ListCell* operator_cell;
+    ListCell* side_cell;
+    forboth(operator_cell, join->semi_operators, side_cell, join->semi_rhs_exprs) {
+      if (!IsEquality(get_opcode(lfirst_oid(operator_cell)))) continue;
+      if (!HasOneClass(static_cast<Node*>(lfirst(side_cell)))) join->semi_can_hash = false;
+    }
+  }
+}
+
+/// Called for each table when its paths are made, before joins are looked for.
+void FinishTable(PlannerInfo* root, RelOptInfo* rel, Index index, RangeTblEntry* entry) {
   if (next_pathlist != nullptr) next_pathlist(root, rel, index, entry);
+  KeepSemiJoins(root);
   ListCell* cell;
   foreach (cell, rel->indexlist) {
     auto* alias = static_cast<IndexOptInfo*>(lfirst(cell));
@@ -342,7 +370,7 @@ void InstallPlannerSupport() {
   next_relation_info = get_relation_info_hook;
   get_relation_info_hook = AddAliases;
   next_pathlist = set_rel_pathlist_hook;
-  set_rel_pathlist_hook = ResolveAliases;
+  set_rel_pathlist_hook = FinishTable;
   next_index_stats = get_index_stats_hook;
   get_index_stats_hook = GetIndexStatistics;
 }

@@ -170,6 +170,12 @@ Datum ExtendedHash(FunctionCallInfo fcinfo, bool is_text) {
 
 }  // namespace
 
+bool IsUnreadableInAnalyze(FunctionCallInfo fcinfo) {
+  if (!IsAnalyzing()) return false;
+  uint64_t fingerprint;
+  return !TryFingerprint(PG_GETARG_VARLENA_PP(0), ArgumentClass(fcinfo, 0), &fingerprint);
+}
+
 void OpenScratch(Scratch* scratch, size_t size) {
   bool small = size <= sizeof scratch->stack;
   scratch->heap = small ? nullptr : static_cast<char*>(palloc(Min(size, MaxAllocSize)));
@@ -227,6 +233,7 @@ void ReportSearchFailure(Status status, uint16_t class_id, Transform transform) 
 
 /// pii_blind_index(pii_text), pii_blind_index(pii_text, text)
 PII_FUNCTION(pii_blind_index) {
+  if (pii::IsUnreadableInAnalyze(fcinfo)) PG_RETURN_NULL();
   pii::Transform transform = pii::TransformArgument(fcinfo, 1, false);
   pii::PlainValue value = pii::OpenArgument(fcinfo, 0, false);
   pii::Scratch scratch;

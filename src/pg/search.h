@@ -20,6 +20,10 @@ struct Scratch {
 void OpenScratch(Scratch* scratch, size_t size);
 void CloseScratch(Scratch* scratch);
 
+/// IsUnreadableInAnalyze tells whether ANALYZE evaluates the call, and the value cannot be read: no keys, or
+/// it is damaged. It evaluates all expressions of an index when it wants any of them, and must not fail.
+bool IsUnreadableInAnalyze(FunctionCallInfoBaseData* fcinfo);
+
 /// ClassArgument returns the class that an argument of type text names. Raises 22023 when there is none.
 uint16_t ClassArgument(FunctionCallInfoBaseData* fcinfo, int argument);
 

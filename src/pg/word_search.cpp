@@ -119,6 +119,7 @@ int RowSize(const Pointer* extra_data) { return *reinterpret_cast<const int*>(ex
 
 /// pii_word_index(pii_text) → pii_blind_index[]
 PII_FUNCTION(pii_word_index) {
+  if (pii::IsUnreadableInAnalyze(fcinfo)) PG_RETURN_NULL();
   pii::PlainValue value = pii::OpenValue(PG_GETARG_DATUM(0), pii::ArgumentClass(fcinfo, 0));
   pii::Words words = pii::HashWords(value, value.class_id, false);
   int count = static_cast<int>(pii::SortDistinct(words.values, words.count));
