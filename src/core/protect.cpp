@@ -271,7 +271,9 @@ Status Protector::QueryValue(uint16_t class_id, uint16_t version, Transform tran
   const PiiClass* column_class = FindClass(class_id);
   const PiiClass* own_class = sought.class_id == kTextClass ? column_class : FindClass(sought.class_id);
   if (column_class == nullptr || own_class == nullptr) return Status::kUnknownClass;
-  if (!AllowsTransform(*column_class, transform)) return Status::kNotSearchable;
+  // A column of class text is indexed by NFC; equality with a value of another class is by that class's rule.
+  bool is_comparable = column_class->id != kTextClass || own_class->id == kTextClass;
+  if (!is_comparable || !AllowsTransform(*column_class, transform)) return Status::kNotSearchable;
   BlindIndexKey* key;
   Status status = FindIndexKey({Purpose::kBlindIndex, class_id, version}, &key);
   if (status != Status::kOk) return status;

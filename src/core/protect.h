@@ -87,7 +87,7 @@ class Protector {
 
   /// QueryValue computes the blind index value to look for in columns of `class_id`: of a value of that class
   /// or of class text, by the class's rules (QueryForm); of any other, of its own normalised form, as Equal
-  /// compares it. Otherwise like IndexValue.
+  /// compares it; which an index of class text cannot serve (kNotSearchable). Otherwise like IndexValue.
   Status QueryValue(uint16_t class_id, uint16_t version, Transform transform, const Operand& sought,
                     std::span<char> scratch, BlindIndexValue* value);
 

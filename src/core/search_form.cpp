@@ -15,6 +15,19 @@
 namespace pii {
 namespace {
 
+/// Without white space at the ends.
+std::string_view Trimmed(std::string_view text) {
+  size_t first = text.size();
+  size_t last = 0;
+  for (size_t read = 0; read < text.size();) {
+    size_t start = read;
+    if (u_isUWhiteSpace(NextCodePoint(text, &read))) continue;
+    first = std::min(first, start);
+    last = read;
+  }
+  return last > first ? text.substr(first, last - first) : std::string_view();
+}
+
 /// The size in bytes of the first `count` code points; kNone when there are fewer.
 constexpr size_t kNone = static_cast<size_t>(-1);
 size_t PrefixSize(std::string_view text, size_t count) {
@@ -51,6 +64,12 @@ Status Keep(std::span<char> text, size_t start, size_t count, size_t* size) {
   return Status::kOk;
 }
 
+/// Keeps `part`, which lies in `text`.
+Status KeepView(std::span<char> text, std::string_view part, size_t* size) {
+  if (part.empty()) return Status::kNoPart;
+  return Keep(text, static_cast<size_t>(part.data() - text.data()), part.size(), size);
+}
+
 /// The first character of each word, in place: what is written is never ahead of what is read.
 Status KeepInitials(std::span<char> text, size_t* size) {
   std::string_view source(text.data(), text.size());
@@ -84,9 +103,11 @@ Status KeepPart(Transform transform, std::span<char> text, size_t* size) {
     case Transform::kLast4:
       return KeepLast4(text, size);
     case Transform::kDomain:
-      return at == std::string_view::npos ? Status::kNoPart : Keep(text, at + 1, whole.size() - at - 1, size);
+      return at == std::string_view::npos ? Status::kNoPart
+                                          : KeepView(text, Trimmed(whole.substr(at + 1)), size);
     case Transform::kLocal:
-      return at == std::string_view::npos ? Status::kNoPart : Keep(text, 0, at, size);
+      return at == std::string_view::npos ? Status::kNoPart
+                                          : KeepView(text, Trimmed(whole.substr(0, at)), size);
     case Transform::kYear:
       return IsYear(whole.substr(0, 4)) ? Keep(text, 0, 4, size) : Status::kNoPart;
     case Transform::kFirst3: {
@@ -96,9 +117,29 @@ Status KeepPart(Transform transform, std::span<char> text, size_t* size) {
     case Transform::kInitials:
       return KeepInitials(text, size);
     case Transform::kWord:
-      break;  // several hashes a value: NextSearchWord
+      break;
   }
   return Status::kNotSearchable;
+}
+
+/// Is `text` what the normaliser makes of a value it understands? Any other was brought to NFC only, and a
+/// part cut out of that would be another one than the same part normalised on its own.
+bool IsOfNormalizer(Normalizer normalizer, std::string_view text) {
+  auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  switch (normalizer) {
+    case Normalizer::kPlusDigits:
+      if (text.substr(0, 1) == "+") text.remove_prefix(1);
+      [[fallthrough]];
+    case Normalizer::kDigits:
+      return std::all_of(text.begin(), text.end(), is_digit);
+    case Normalizer::kAlphanumeric:
+      for (size_t offset = 0; offset < text.size();) {
+        if (!u_isalnum(NextCodePoint(text, &offset))) return false;
+      }
+      return true;
+    default:
+      return true;
+  }
 }
 
 /// Is the normalised `text` the part itself, and not a value that has it?
@@ -126,7 +167,7 @@ Status KeepWord(std::span<char> text, size_t* size) {
   std::string_view whole(text.data(), text.size());
   size_t offset = 0;
   std::string_view word = NextSearchWord(whole, &offset);
-  return Keep(text, static_cast<size_t>(word.data() - whole.data()), word.size(), size);
+  return KeepView(text, word, size);
 }
 
 bool IsWordCharacter(int32_t c) { return u_isalnum(c) || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0; }
@@ -134,7 +175,7 @@ bool IsWordCharacter(int32_t c) { return u_isalnum(c) || (U_GET_GC_MASK(c) & U_G
 /// Spells an IPv6 address out as eight groups, because :: and mixed notation hide digits that others write.
 bool SpellOutIpV6(std::string_view value, char (&text)[40]) {
   IpAddress address;
-  if (!ParseIp(value, &address) || !address.v6) return false;
+  if (!ParseIp(Trimmed(value), &address) || !address.v6) return false;
   for (int i = 0; i < 8; ++i) {
     std::snprintf(text + 4 * i, 5, "%04x", LoadBigEndian16(address.bytes.data() + 2 * i));
   }
@@ -197,17 +238,19 @@ std::string_view NextSearchWord(std::string_view normalized, size_t* offset) {
 Status IndexForm(const PiiClass& pii_class, Transform transform, std::string_view value, std::span<char> out,
                  size_t* size) {
   *size = 0;
-  if (!AllowsTransform(pii_class, transform)) return Status::kNotSearchable;
+  // Of words there are several forms: NextSearchWord.
+  if (!AllowsTransform(pii_class, transform) || transform == Transform::kWord) return Status::kNotSearchable;
   Status status = Normalize(pii_class, value, out, size);
   if (status != Status::kOk || transform == Transform::kExact) return status;
-  if (!HasShape(pii_class.shape, value)) return Status::kNoPart;
-  return KeepPart(transform, out.first(*size), size);
+  bool is_of_class =
+      HasShape(pii_class.shape, value) && IsOfNormalizer(pii_class.normalizer, {out.data(), *size});
+  return is_of_class ? KeepPart(transform, out.first(*size), size) : Status::kNoPart;
 }
 
 Status QueryForm(const PiiClass& pii_class, Transform transform, std::string_view value, std::span<char> out,
                  size_t* size) {
   *size = 0;
-  if (!AllowsTransform(pii_class, transform)) return Status::kNotSearchable;
+  if (!AllowsTransform(pii_class, transform) || transform == Transform::kWord) return Status::kNotSearchable;
   if (transform == Transform::kExact) return Normalize(pii_class, value, out, size);
   // A part has not the shape of the whole.
   PiiClass part_class = pii_class;

@@ -189,6 +189,10 @@ Node* IndexCondition(const SupportRequestIndexCondition* request) {
   if (bms_is_member(column->varno, pull_varnos(request->root, other))) return nullptr;
   const PiiClass* pii_class = DeclaredClass(column);
   if (pii_class == nullptr) return nullptr;
+  // A value of another class is compared by the rule of that class, which an index of class text does not
+  // know.
+  bool may_have_class = !IsA(other, Const) && !IsA(other, Param) && exprType(other) != TEXTOID;
+  if (pii_class->id == kTextClass && may_have_class) return nullptr;
 
   Oid* types;
   int count;
