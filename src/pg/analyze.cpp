@@ -15,10 +15,6 @@ namespace {
 /// Gives a number that is the same for equal values. False when it cannot: no keys, or a damaged value.
 using Fingerprint = bool (*)(const VacAttrStats* stats, Datum value, uint64_t* fingerprint);
 
-/// Detoasting and revealing long values would cost more than their statistics are worth; PostgreSQL's
-/// WIDTH_THRESHOLD (analyze.c). They count as distinct.
-constexpr Size kWidest = 1024;
-
 /// The estimator of Haas and Stokes, as in PostgreSQL's compute_distinct_stats (analyze.c): negative for a
 /// share of the rows. `fingerprints` are of a sample of `total` values, and get sorted.
 float4 EstimateDistinct(uint64_t* fingerprints, int count, double total) {
@@ -64,8 +60,8 @@ void ComputeStatistics(VacAttrStats* stats, AnalyzeAttrFetchFunc fetch, int rows
     Size size = is_varlena ? VARSIZE_ANY(DatumGetPointer(value)) : static_cast<Size>(stats->attrtype->typlen);
     width += static_cast<double>(size);
     if (fingerprint_of == nullptr) continue;
-    if (is_varlena && toast_raw_datum_size(value) > kWidest) {
-      ++wide;
+    if (is_varlena && toast_raw_datum_size(value) > kWidestFingerprint) {
+      ++wide;  // counts as distinct
       continue;
     }
     if (fingerprint_of(stats, value, &fingerprints[known])) ++known;
@@ -87,7 +83,7 @@ void ComputeStatistics(VacAttrStats* stats, AnalyzeAttrFetchFunc fetch, int rows
 bool FingerprintOfText(const VacAttrStats* stats, Datum value, uint64_t* fingerprint) {
   int32 type_modifier = stats->attrtypmod;
   uint16_t legacy_class = type_modifier < 0 ? kTextClass : CheckTypeModifier(type_modifier);
-  return TryFingerprint(PG_DETOAST_DATUM_PACKED(value), legacy_class, fingerprint);
+  return TryFingerprint(value, legacy_class, fingerprint);
 }
 
 /// Bytes of the hash; the key version says nothing.

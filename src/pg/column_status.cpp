@@ -29,7 +29,7 @@ const char* QualifiedName(Relation table) {
 void EmitColumn(ReturnSetInfo* result, const char* schema, const char* table, const char* column,
                 const char* kind, const char* name) {
   const char* query = psprintf(
-      "SELECT %s.pii_key_version(%s), count(*) FROM %s WHERE %s IS NOT NULL GROUP BY 1 "
+      "SELECT %s.pii_key_version(%s), pg_catalog.count(*) FROM %s WHERE %s IS NOT NULL GROUP BY 1 "
       "ORDER BY 1",
       schema, column, table, column);
   if (SPI_execute(query, true, 0) != SPI_OK_SELECT) elog(ERROR, "could not count rows");
@@ -105,6 +105,11 @@ void EmitGeneratedColumns(ReturnSetInfo* result, const char* schema, Relation ta
 }
 
 void RequireSealedColumn(Relation table, const char* column) {
+  if (table->rd_rel->relkind == RELKIND_VIEW) {
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                    errmsg("\"%s\" is not a table", RelationGetRelationName(table)),
+                    errhint("Ask about the table behind the view.")));
+  }
   AttrNumber number = get_attnum(RelationGetRelid(table), column);
   if (number <= 0) {
     ereport(ERROR,
@@ -146,6 +151,10 @@ PII_FUNCTION(pii_column_status) {
   ListCell* cell;
   foreach (cell, find_all_inheritors(table_oid, AccessShareLock, nullptr)) {
     Relation member = table_open(lfirst_oid(cell), NoLock);
+    if (RELATION_IS_OTHER_TEMP(member)) {
+      table_close(member, NoLock);
+      continue;
+    }
     AttrNumber column = get_attnum(lfirst_oid(cell), column_name);
     pii::EmitGeneratedColumns(result, schema, member, table, column);
     pii::EmitIndexes(result, member, column);

@@ -40,16 +40,15 @@ void WipeText(void* argument) {
 
 varlena* NewIncomingValue(ByteView utf8) {
   if (Protector::SealedSize(utf8.size()) > MaxAllocSize - VARHDRSZ) ReportTooLong();
-  MemoryContext context =
-      AllocSetContextCreate(CurrentMemoryContext, "pii incoming value", ALLOCSET_SMALL_SIZES);
-  auto* incoming =
-      static_cast<IncomingValue*>(MemoryContextAlloc(context, offsetof(IncomingValue, text) + utf8.size()));
-  EOH_init_header(&incoming->header, &kMethods, context);
+  auto* incoming = static_cast<IncomingValue*>(palloc(offsetof(IncomingValue, text) + utf8.size()));
+  // Without a context of its own, which a pointer that may be written through would need: this one is read
+  // only, and an array can have very many.
+  EOH_init_header(&incoming->header, &kMethods, CurrentMemoryContext);
   incoming->size = utf8.size();
   memcpy(incoming->text, utf8.data(), utf8.size());
   incoming->wipe.func = WipeText;
   incoming->wipe.arg = incoming;
-  MemoryContextRegisterResetCallback(context, &incoming->wipe);
+  MemoryContextRegisterResetCallback(CurrentMemoryContext, &incoming->wipe);
   return reinterpret_cast<varlena*>(DatumGetPointer(EOHPGetRODatum(&incoming->header)));
 }
 

@@ -22,6 +22,7 @@
 #include "pg.h"
 #include "shared_keys.h"
 #include "type_modifier.h"
+#include "values.h"
 
 namespace pii {
 namespace {
@@ -78,6 +79,9 @@ IndexOptInfo* MakeAlias(Relation table, const IndexOptInfo* index) {
       alias->indexkeys = static_cast<int*>(palloc(columns * sizeof(int)));
       memcpy(alias->indexkeys, index->indexkeys, columns * sizeof(int));
       alias->canreturn = static_cast<bool*>(palloc0(columns * sizeof(bool)));
+      // A condition on several terms may be answered out of order (build_index_paths sees to it only where
+      // the clause itself is `= ANY`), so the scan must not pass for a sorted one.
+      alias->sortopfamily = nullptr;
       // `ssn IS NULL` would be taken as it is, and not be found in the index in step 3.
       alias->amsearchnulls = false;
       // Such an index (hash) takes `= ANY` in bitmap scans alone.
@@ -137,10 +141,27 @@ void KeepSemiJoins(PlannerInfo* root) {
   }
 }
 
+/// Nor may it keep the inner rows of one value for another that is equal to it only by its own class
+/// (Memoize).
+void KeepInnerRows(RelOptInfo* rel) {
+  ListCell* cell;
+  foreach (cell, rel->joininfo) {
+    auto* clause = static_cast<RestrictInfo*>(lfirst(cell));
+    if (!IsA(clause->clause, OpExpr)) continue;
+    auto* comparison = reinterpret_cast<OpExpr*>(clause->clause);
+    if (comparison->opno < FirstNormalObjectId || !IsEquality(get_opcode(comparison->opno))) continue;
+    if (!HasOneClass(static_cast<Node*>(linitial(comparison->args))))
+      clause->left_hasheqoperator = InvalidOid;
+    if (!HasOneClass(static_cast<Node*>(lsecond(comparison->args))))
+      clause->right_hasheqoperator = InvalidOid;
+  }
+}
+
 /// Called for each table when its paths are made, before joins are looked for.
 void FinishTable(PlannerInfo* root, RelOptInfo* rel, Index index, RangeTblEntry* entry) {
   if (next_pathlist != nullptr) next_pathlist(root, rel, index, entry);
   KeepSemiJoins(root);
+  KeepInnerRows(rel);
   ListCell* cell;
   foreach (cell, rel->indexlist) {
     auto* alias = static_cast<IndexOptInfo*>(lfirst(cell));
@@ -159,11 +180,22 @@ Expr* KeyOf(const IndexOptInfo* index, int column) {
   return static_cast<Expr*>(copyObjectImpl(entry->expr));
 }
 
-/// The function of the extension's schema with this name and these argument types.
+/// The function of the extension's schema with this name and these argument types. Not by name resolution,
+/// which asks whether the role may use the schema.
 Oid FindFunction(Oid schema, const char* name, Oid first, Oid second) {
   Oid types[] = {first, second};
-  List* qualified = list_make2(makeString(get_namespace_name(schema)), makeString(pstrdup(name)));
-  return LookupFuncName(qualified, 2, types, false);
+  oidvector* signature = buildoidvector(types, 2);
+  Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+                                 PointerGetDatum(signature), ObjectIdGetDatum(schema));
+  if (!OidIsValid(function)) elog(ERROR, "function %s of extension pii is missing", name);
+  return function;
+}
+
+Oid FindEqualityOperator(Oid schema, Oid left, Oid right) {
+  Oid equality = GetSysCacheOid4(OPERNAMENSP, Anum_pg_operator_oid, CStringGetDatum("="),
+                                 ObjectIdGetDatum(left), ObjectIdGetDatum(right), ObjectIdGetDatum(schema));
+  if (!OidIsValid(equality)) elog(ERROR, "operator = of extension pii is missing");
+  return equality;
 }
 
 /// The arguments of an OpExpr or FuncExpr.
@@ -178,6 +210,19 @@ const PiiClass* DeclaredClass(const Var* column) {
   return modifier < 0 ? nullptr : FindClass(static_cast<uint16_t>(modifier));
 }
 
+/// Is `node` of class text, as far as one can know? A value of another class is compared by the rule of that
+/// class, which an index of class text does not have.
+bool IsOfTextClass(Node* node) {
+  Oid type = exprType(node);
+  if (type == TEXTOID || get_element_type(type) == TEXTOID) return true;
+  if (exprTypmod(node) == static_cast<int32>(kTextClass)) return true;
+  if (IsA(node, Param)) return reinterpret_cast<Param*>(node)->paramkind == PARAM_EXTERN;
+  if (!IsA(node, Const)) return false;
+  auto* constant = reinterpret_cast<Const*>(node);
+  bool is_array = OidIsValid(get_element_type(type));
+  return is_array || ClassOf(PG_DETOAST_DATUM_PACKED(constant->constvalue), kTextClass) == kTextClass;
+}
+
 /// key = ANY (pii_search_terms(other, class))
 Node* IndexCondition(const SupportRequestIndexCondition* request) {
   if (OriginalOf(request->index) == nullptr) return nullptr;
@@ -189,10 +234,7 @@ Node* IndexCondition(const SupportRequestIndexCondition* request) {
   if (bms_is_member(column->varno, pull_varnos(request->root, other))) return nullptr;
   const PiiClass* pii_class = DeclaredClass(column);
   if (pii_class == nullptr) return nullptr;
-  // A value of another class is compared by the rule of that class, which an index of class text does not
-  // know.
-  bool may_have_class = !IsA(other, Const) && !IsA(other, Param) && exprType(other) != TEXTOID;
-  if (pii_class->id == kTextClass && may_have_class) return nullptr;
+  if (pii_class->id == kTextClass && !IsOfTextClass(other)) return nullptr;
 
   Oid* types;
   int count;
@@ -227,10 +269,8 @@ ScalarArrayOpExpr* AsEqualsAny(FuncExpr* call) {
   Oid* types;
   int count;
   get_func_signature(call->funcid, &types, &count);
-  char* schema = get_namespace_name(get_func_namespace(call->funcid));
   ScalarArrayOpExpr* any = makeNode(ScalarArrayOpExpr);
-  any->opno = OpernameGetOprid(list_make2(makeString(schema), makeString(pstrdup("="))), types[0],
-                               get_element_type(types[1]));
+  any->opno = FindEqualityOperator(get_func_namespace(call->funcid), types[0], get_element_type(types[1]));
   any->opfuncid = get_opcode(any->opno);
   any->useOr = true;
   any->args = call->args;

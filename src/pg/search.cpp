@@ -173,7 +173,7 @@ Datum ExtendedHash(FunctionCallInfo fcinfo, bool is_text) {
 bool IsUnreadableInAnalyze(FunctionCallInfo fcinfo) {
   if (!IsAnalyzing()) return false;
   uint64_t fingerprint;
-  return !TryFingerprint(PG_GETARG_VARLENA_PP(0), ArgumentClass(fcinfo, 0), &fingerprint);
+  return !TryFingerprint(PG_GETARG_DATUM(0), ArgumentClass(fcinfo, 0), &fingerprint);
 }
 
 void OpenScratch(Scratch* scratch, size_t size) {
@@ -283,26 +283,33 @@ PII_FUNCTION(text_eq_pii_text) { PG_RETURN_BOOL(pii::EqualArguments(fcinfo, true
 PII_FUNCTION(text_ne_pii_text) { PG_RETURN_BOOL(!pii::EqualArguments(fcinfo, true, false)); }
 
 /// pii_text_eq_any(pii_text, pii_text[]) and (pii_text, text[]): `= ANY`, in a form that PostgreSQL asks a
-/// support function about.
+/// support function about. Not STRICT, because NULL = ANY ('{}') is false.
 PII_FUNCTION(pii_text_eq_any) {
+  if (PG_ARGISNULL(1)) PG_RETURN_NULL();
   pii::Elements elements = pii::ElementsOf(PG_GETARG_ARRAYTYPE_P(1));
-  pii::PlainValue left = pii::OpenArgument(fcinfo, 0, false);
+  if (elements.count == 0) PG_RETURN_BOOL(false);
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  constexpr int kBetweenInterrupts = 1000;
   bool has_null = false;
-  bool found = false;
-  pii::Status status = pii::Status::kOk;
-  for (int i = 0; i < elements.count && !found && status == pii::Status::kOk; ++i) {
-    if (elements.nulls[i]) {
-      has_null = true;
-      continue;
+  for (int start = 0; start < elements.count; start += kBetweenInterrupts) {
+    CHECK_FOR_INTERRUPTS();
+    bool found = false;
+    pii::PlainValue left = pii::OpenArgument(fcinfo, 0, false);
+    pii::Status status = pii::Status::kOk;
+    for (int i = start; i < Min(elements.count, start + kBetweenInterrupts); ++i) {
+      if (found || status != pii::Status::kOk) break;
+      has_null = has_null || elements.nulls[i];
+      if (elements.nulls[i]) continue;
+      pii::PlainValue right = pii::OpenElement(elements, i, left.class_id);
+      status = pii::Equal(left, right, &found);
+      pii::CloseValue(&right);
     }
-    pii::PlainValue right = pii::OpenElement(elements, i, left.class_id);
-    status = pii::Equal(left, right, &found);
-    pii::CloseValue(&right);
+    pii::CloseValue(&left);
+    if (status != pii::Status::kOk) pii::ReportSearchFailure(status, left.class_id, pii::Transform::kExact);
+    if (found) PG_RETURN_BOOL(true);
   }
-  pii::CloseValue(&left);
-  if (status != pii::Status::kOk) pii::ReportSearchFailure(status, left.class_id, pii::Transform::kExact);
-  if (!found && has_null) PG_RETURN_NULL();
-  PG_RETURN_BOOL(found);
+  if (has_null) PG_RETURN_NULL();
+  PG_RETURN_BOOL(false);
 }
 
 PII_FUNCTION(pii_text_hash) { PG_RETURN_UINT32(static_cast<uint32>(pii::HashArgument(fcinfo, false))); }

@@ -54,8 +54,13 @@ uint16_t ArgumentClass(FunctionCallInfo fcinfo, int argument) {
   if (call == nullptr) return kTextClass;
   List* arguments = NIL;
   if (IsA(call, FuncExpr)) arguments = reinterpret_cast<FuncExpr*>(call)->args;
-  if (IsA(call, OpExpr)) arguments = reinterpret_cast<OpExpr*>(call)->args;
-  if (IsA(call, ScalarArrayOpExpr)) arguments = reinterpret_cast<ScalarArrayOpExpr*>(call)->args;
+  // IS DISTINCT FROM and NULLIF are an OpExpr by another tag.
+  if (IsA(call, OpExpr) || IsA(call, DistinctExpr) || IsA(call, NullIfExpr))
+    arguments = reinterpret_cast<OpExpr*>(call)->args;
+  if (IsA(call, ScalarArrayOpExpr)) {
+    arguments = reinterpret_cast<ScalarArrayOpExpr*>(call)->args;
+    argument = 0;  // of the column, whichever side a hash table calls with
+  }
   if (argument >= list_length(arguments)) return kTextClass;
   int32 type_modifier = exprTypmod(static_cast<Node*>(list_nth(arguments, argument)));
   return type_modifier < 0 ? kTextClass : CheckTypeModifier(type_modifier);

@@ -323,9 +323,9 @@ void CloseValue(PlainValue* value) {
   value->owned = nullptr;
 }
 
-bool TryFingerprint(const varlena* datum, uint16_t legacy_class, uint64_t* fingerprint) {
-  if (!HasKeys()) return false;
-  ByteView stored = StoredBytes(datum);
+bool TryFingerprint(uintptr_t datum, uint16_t legacy_class, uint64_t* fingerprint) {
+  if (!HasKeys() || toast_raw_datum_size(datum) > kWidestFingerprint) return false;
+  ByteView stored = StoredBytes(PG_DETOAST_DATUM_PACKED(datum));
   SealedValue value;
   PlainValue opened;
   Status status = ParseSealedValue(stored, &value);

@@ -83,8 +83,11 @@ PlainValue OpenText(ByteView text);
 void CloseValue(PlainValue* value);
 
 /// TryFingerprint computes a keyed hash that is the same for equal values of a class, for statistics. False,
-/// and no error, when it cannot be had, whatever the reason.
-bool TryFingerprint(const varlena* datum, uint16_t legacy_class, uint64_t* fingerprint);
+/// and no error, when it cannot be had, whatever the reason: also of a value of more than kWidestFingerprint
+/// bytes, as stored. Detoasting and revealing it would cost more than its statistics are worth; the number is
+/// PostgreSQL's WIDTH_THRESHOLD (analyze.c).
+constexpr size_t kWidestFingerprint = 1024;
+bool TryFingerprint(uintptr_t datum, uint16_t legacy_class, uint64_t* fingerprint);
 
 /// ClassOf returns the class id in the header, `legacy_class` for legacy plaintext.
 uint16_t ClassOf(const varlena* datum, uint16_t legacy_class);
