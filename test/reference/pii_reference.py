@@ -248,6 +248,15 @@ def words(normalized):
     return "".join(c if is_word(c) else " " for c in normalized).split(" ")
 
 
+def is_understood(normalizer, normalized):
+    """Did the normaliser do more than NFC?"""
+    if normalizer == "plus_digits":
+        normalized = normalized.removeprefix("+")
+    if normalizer in ("digits", "plus_digits"):
+        return all("0" <= c <= "9" for c in normalized)
+    return normalizer != "alphanumeric" or all(map(is_alphanumeric, normalized))
+
+
 def search_forms(class_id, transform, value):
     """What an index hashes of a stored value: one text, or one for each word."""
     normalizer, has_shape, transforms = CLASSES[class_id]
@@ -256,7 +265,7 @@ def search_forms(class_id, transform, value):
     normalized = normalize(normalizer, value) if has_shape(value) else nfc(value)
     if transform == "exact":
         return [normalized]
-    if not has_shape(value):
+    if not has_shape(value) or not is_understood(normalizer, normalized):
         raise NoPart
     found = [word for word in words(normalized) if word]
     if transform == "word":
@@ -264,8 +273,8 @@ def search_forms(class_id, transform, value):
     local, at, domain = normalized.rpartition("@")
     part = {
         "last4": normalized[-4:] if len(normalized) >= 4 else "",
-        "domain": domain if at else "",
-        "local": local,
+        "domain": trim(domain) if at else "",
+        "local": trim(local),
         "year": normalized[:4],
         "first3": normalized[:3] if len(normalized) >= 3 else "",
         "initials": "".join(word[0] for word in found),
@@ -303,6 +312,7 @@ def search_vectors():
         ("iban", 6, 1, "last4", "GB29 NWBK 6016 1331 92ab 1c", "ab1c"),
         ("account, not ASCII", 7, 1, "last4", "12-straße", "asse"),
         ("not an ssn", 4, 1, "last4", "123-45-678", None),
+        ("account with other characters", 7, 1, "last4", "no#1234", None),
         ("account, too short", 7, 1, "last4", "1-2-3", None),
         ("email", 2, 1, "domain", "Jane.Doe@Example.COM", "EXAMPLE.com"),
         ("email, two @", 2, 1, "domain", "jane@doe@x.org", "x.org"),
@@ -310,6 +320,7 @@ def search_vectors():
         ("not an email", 2, 1, "domain", "jane", None),
         ("nothing behind the @", 2, 1, "domain", "jane@", None),
         ("email", 2, 1, "local", "Jane.Doe@Example.COM", "jane.doe"),
+        ("email, spaces at the @", 2, 1, "local", "jane @ x.org", "Jane"),
         ("email, sharp s", 2, 7, "local", "weiß@x.org", "WEISS"),
         ("nothing before the @", 2, 1, "local", "@example.com", None),
         ("dob", 9, 1, "year", "1980-05-06", "1980"),
