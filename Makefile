@@ -9,7 +9,7 @@ PGFILEDESC = "pii - columns of personal data, safe by their type"
 core_objects = $(addprefix src/core/, aead.o base64.o blind_index.o index_advice.o key_derivation.o key_source.o key_table.o \
   keyring.o keyring_json.o mask.o normalize.o pii_class.o protect.o random.o search_form.o sealed_text.o sealed_value.o \
   self_test.o shape.o unicode_form.o wiping_delete.o)
-pg_objects = $(addprefix src/pg/, analyze.o blind_index.o boundary.o catalog_views.o column_status.o encoding.o \
+pg_objects = $(addprefix src/pg/, analyze.o blind_index.o boundary.o catalog_views.o column_status.o condition_rewrite.o encoding.o \
   expression_guard.o functions.o incoming_value.o index_expression.o log_guard.o module.o own_function.o planner_support.o \
   report.o search.o settings.o shared_keys.o type_io.o type_modifier.o values.o word_search.o)
 cli_objects = $(patsubst %.cpp, %.o, $(wildcard src/cli/*.cpp))

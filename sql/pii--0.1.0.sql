@@ -374,12 +374,12 @@ COMMENT ON FUNCTION @extschema@.text_ne_pii_text(text, @extschema@.pii_text) IS
     'not equal, by the rule of the class';
 
 CREATE FUNCTION @extschema@.pii_text_eq_any(@extschema@.pii_text, @extschema@.pii_text[]) RETURNS boolean
-    AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 300 SUPPORT @extschema@.pii_text_eq_any_support;
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 300 SUPPORT @extschema@.pii_text_eq_any_support;
 COMMENT ON FUNCTION @extschema@.pii_text_eq_any(@extschema@.pii_text, @extschema@.pii_text[]) IS
     'column = ANY (array), as the planner sees it; write column = ANY (array)';
 
 CREATE FUNCTION @extschema@.pii_text_eq_any(@extschema@.pii_text, text[]) RETURNS boolean
-    AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF COST 300 SUPPORT @extschema@.pii_text_eq_any_support;
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 300 SUPPORT @extschema@.pii_text_eq_any_support;
 COMMENT ON FUNCTION @extschema@.pii_text_eq_any(@extschema@.pii_text, text[]) IS
     'column = ANY (array), as the planner sees it; write column = ANY (array)';
 

@@ -41,6 +41,7 @@ RESET plan_cache_mode;
 SELECT id FROM customers WHERE ssn = '000 000 001' ORDER BY id;
 SELECT c.id, o.id FROM customers c JOIN orders o USING (ssn) ORDER BY 1, 2;
 SELECT id FROM customers WHERE ssn IS NULL;
+EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE ssn = '000 000 001'::pii_text(ssn);
 -- Where nothing says which class the column has, or which row to compare with, no index serves.
 EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE ssn = email::text;
 EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE pii_blind_index(ssn, 'last4') = ANY (pii_search_terms('0001', 'ssn', 'last4'));

@@ -1,5 +1,6 @@
 // Where PostgreSQL meets the library.
 
+#include "condition_rewrite.h"
 #include "expression_guard.h"
 #include "log_guard.h"
 #include "pg.h"
@@ -16,6 +17,7 @@ void _PG_init(void) {
   pii::DefineSettings();
   pii::InstallExpressionGuard();
   pii::InstallLogGuard();
+  pii::InstallConditionRewrite();
   pii::InstallPlannerSupport();
   // Loaded later than that, the library can be asked for its types but has no keys: every use of a value is
   // an error.

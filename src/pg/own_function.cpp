@@ -41,4 +41,18 @@ bool IsOwnFunction(uint32_t function, const char* symbol) {
   return own;
 }
 
+bool IsEquality(uint32_t function) {
+  return IsOwnFunction(function, "pii_text_eq") || IsOwnFunction(function, "pii_text_eq_text") ||
+         IsOwnFunction(function, "text_eq_pii_text");
+}
+
+uint32_t FindFunction(uint32_t schema, const char* name, uint32_t first, uint32_t second) {
+  Oid types[] = {first, second};
+  oidvector* signature = buildoidvector(types, 2);
+  Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+                                 PointerGetDatum(signature), ObjectIdGetDatum(schema));
+  if (!OidIsValid(function)) elog(ERROR, "function %s of extension pii is missing", name);
+  return function;
+}
+
 }  // namespace pii

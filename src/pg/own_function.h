@@ -8,4 +8,11 @@ namespace pii {
 /// Ours are found by symbol, in whatever schema the extension is, and without loading anybody else's library.
 bool IsOwnFunction(uint32_t function, const char* symbol);
 
+/// IsEquality tells whether a function is one of those behind `=` of pii_text.
+bool IsEquality(uint32_t function);
+
+/// FindFunction returns the function in the extension's schema with this name and these argument types. Not
+/// by name resolution, which asks whether the role may use the schema.
+uint32_t FindFunction(uint32_t schema, const char* name, uint32_t first, uint32_t second);
+
 }  // namespace pii

@@ -11,8 +11,8 @@
 // 3. When all paths of the table are made the alias gets the keys that the index really has, which the plan
 //    is made and checked from.
 //
-// `ssn = ANY (array)` has no support function in PostgreSQL. Before planning it becomes pii_text_eq_any(ssn,
-// array), which has one, and `= ANY` again where the column has no index.
+// `ssn = ANY (array)` comes here as pii_text_eq_any(ssn, array) (condition_rewrite.cpp), and becomes `= ANY`
+// again where the column has no index.
 
 #include "planner_support.h"
 
@@ -27,15 +27,9 @@
 namespace pii {
 namespace {
 
-planner_hook_type next_planner;
 get_relation_info_hook_type next_relation_info;
 get_index_stats_hook_type next_index_stats;
 set_rel_pathlist_hook_type next_pathlist;
-
-bool IsEquality(Oid function) {
-  return IsOwnFunction(function, "pii_text_eq") || IsOwnFunction(function, "pii_text_eq_text") ||
-         IsOwnFunction(function, "text_eq_pii_text");
-}
 
 Node* StripRelabel(Node* node) {
   while (node != nullptr && IsA(node, RelabelType)) {
@@ -180,17 +174,6 @@ Expr* KeyOf(const IndexOptInfo* index, int column) {
   return static_cast<Expr*>(copyObjectImpl(entry->expr));
 }
 
-/// The function of the extension's schema with this name and these argument types. Not by name resolution,
-/// which asks whether the role may use the schema.
-Oid FindFunction(Oid schema, const char* name, Oid first, Oid second) {
-  Oid types[] = {first, second};
-  oidvector* signature = buildoidvector(types, 2);
-  Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-                                 PointerGetDatum(signature), ObjectIdGetDatum(schema));
-  if (!OidIsValid(function)) elog(ERROR, "function %s of extension pii is missing", name);
-  return function;
-}
-
 Oid FindEqualityOperator(Oid schema, Oid left, Oid right) {
   Oid equality = GetSysCacheOid4(OPERNAMENSP, Anum_pg_operator_oid, CStringGetDatum("="),
                                  ObjectIdGetDatum(left), ObjectIdGetDatum(right), ObjectIdGetDatum(schema));
@@ -329,49 +312,6 @@ Datum AnswerSelectivity(SupportRequestSelectivity* request) {
   return PointerGetDatum(request);
 }
 
-// `= ANY`, before planning.
-
-bool IsEqualsAny(Node* node) {
-  if (!IsA(node, ScalarArrayOpExpr)) return false;
-  auto* any = reinterpret_cast<ScalarArrayOpExpr*>(node);
-  if (!any->useOr || any->opno < FirstNormalObjectId || !IsEquality(get_opcode(any->opno))) return false;
-  Oid left;
-  Oid right;
-  op_input_types(any->opno, &left, &right);
-  return left != TEXTOID;
-}
-
-bool HasEqualsAny(Node* node, void*) {
-  if (node == nullptr) return false;
-  if (IsEqualsAny(node)) return true;
-  if (IsA(node, Query)) return WalkQuery(reinterpret_cast<Query*>(node), HasEqualsAny);
-  return WalkExpression(node, HasEqualsAny, nullptr);
-}
-
-Node* WrapEqualsAny(Node* node, void*) {
-  if (node == nullptr) return nullptr;
-  if (IsA(node, Query))
-    return reinterpret_cast<Node*>(MutateQuery(reinterpret_cast<Query*>(node), WrapEqualsAny));
-  node = MutateExpression(node, WrapEqualsAny);
-  if (!IsEqualsAny(node)) return node;
-  auto* any = reinterpret_cast<ScalarArrayOpExpr*>(node);
-  Oid left;
-  Oid right;
-  op_input_types(any->opno, &left, &right);
-  Oid function =
-      FindFunction(get_func_namespace(get_opcode(any->opno)), "pii_text_eq_any", left, get_array_type(right));
-  return reinterpret_cast<Node*>(
-      makeFuncExpr(function, BOOLOID, any->args, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
-}
-
-PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo parameters) {
-  if (HasEqualsAny(reinterpret_cast<Node*>(query), nullptr)) {
-    query = reinterpret_cast<Query*>(WrapEqualsAny(reinterpret_cast<Node*>(query), nullptr));
-  }
-  return next_planner != nullptr ? next_planner(query, text, options, parameters)
-                                 : standard_planner(query, text, options, parameters);
-}
-
 // Statistics.
 
 /// The statistics of the column that `attribute` of an index is made of: ANALYZE counts distinct values
@@ -409,8 +349,6 @@ bool GetIndexStatistics(PlannerInfo* root, Oid index_oid, AttrNumber attribute, 
 }  // namespace
 
 void InstallPlannerSupport() {
-  next_planner = planner_hook;
-  planner_hook = Plan;
   next_relation_info = get_relation_info_hook;
   get_relation_info_hook = AddAliases;
   next_pathlist = set_rel_pathlist_hook;

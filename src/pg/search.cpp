@@ -283,12 +283,9 @@ PII_FUNCTION(text_eq_pii_text) { PG_RETURN_BOOL(pii::EqualArguments(fcinfo, true
 PII_FUNCTION(text_ne_pii_text) { PG_RETURN_BOOL(!pii::EqualArguments(fcinfo, true, false)); }
 
 /// pii_text_eq_any(pii_text, pii_text[]) and (pii_text, text[]): `= ANY`, in a form that PostgreSQL asks a
-/// support function about. Not STRICT, because NULL = ANY ('{}') is false.
+/// support function about.
 PII_FUNCTION(pii_text_eq_any) {
-  if (PG_ARGISNULL(1)) PG_RETURN_NULL();
   pii::Elements elements = pii::ElementsOf(PG_GETARG_ARRAYTYPE_P(1));
-  if (elements.count == 0) PG_RETURN_BOOL(false);
-  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   constexpr int kBetweenInterrupts = 1000;
   bool has_null = false;
   for (int start = 0; start < elements.count; start += kBetweenInterrupts) {
