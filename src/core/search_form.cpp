@@ -122,6 +122,18 @@ Status KeepPart(Transform transform, std::span<char> text, size_t* size) {
   return Status::kNotSearchable;
 }
 
+/// Letters and digits alone, also in NFKC, where some letters come apart.
+bool IsAlphanumeric(std::string_view text) {
+  SecretString compatible(NormalizedBound(text.size()), '\0');
+  size_t size = 0;
+  if (ToNfkc(text, compatible, &size) != Status::kOk) return false;
+  std::string_view apart(compatible.data(), size);
+  for (size_t offset = 0; offset < apart.size();) {
+    if (!u_isalnum(NextCodePoint(apart, &offset))) return false;
+  }
+  return true;
+}
+
 /// Is `text` what the normaliser makes of a value it understands? Any other was brought to NFC only, and a
 /// part cut out of that would be another one than the same part normalised on its own.
 bool IsOfNormalizer(Normalizer normalizer, std::string_view text) {
@@ -133,10 +145,7 @@ bool IsOfNormalizer(Normalizer normalizer, std::string_view text) {
     case Normalizer::kDigits:
       return std::all_of(text.begin(), text.end(), is_digit);
     case Normalizer::kAlphanumeric:
-      for (size_t offset = 0; offset < text.size();) {
-        if (!u_isalnum(NextCodePoint(text, &offset))) return false;
-      }
-      return true;
+      return IsAlphanumeric(text);
     default:
       return true;
   }
@@ -252,12 +261,17 @@ Status QueryForm(const PiiClass& pii_class, Transform transform, std::string_vie
   *size = 0;
   if (!AllowsTransform(pii_class, transform) || transform == Transform::kWord) return Status::kNotSearchable;
   if (transform == Transform::kExact) return Normalize(pii_class, value, out, size);
-  // A part has not the shape of the whole.
+  bool is_whole = HasShape(pii_class.shape, value);
+  if (is_whole && pii_class.shape != Shape::kAny) return IndexForm(pii_class, transform, value, out, size);
   PiiClass part_class = pii_class;
-  part_class.shape = Shape::kAny;
+  part_class.shape = Shape::kAny;  // a part has not the shape of the whole
   Status status = Normalize(part_class, value, out, size);
   if (status != Status::kOk) return status;
-  if (!IsPartAlone(transform, {out.data(), *size})) return IndexForm(pii_class, transform, value, out, size);
+  std::string_view normalized(out.data(), *size);
+  if (!IsOfNormalizer(pii_class.normalizer, normalized)) return Status::kNoPart;
+  if (!IsPartAlone(transform, normalized)) {
+    return is_whole ? KeepPart(transform, out.first(*size), size) : Status::kNoPart;
+  }
   return transform == Transform::kInitials ? KeepWord(out.first(*size), size) : Status::kOk;
 }
 
