@@ -202,6 +202,7 @@ bool IsOfTextClass(Node* node) {
   if (IsA(node, Param)) return reinterpret_cast<Param*>(node)->paramkind == PARAM_EXTERN;
   if (!IsA(node, Const)) return false;
   auto* constant = reinterpret_cast<Const*>(node);
+  if (constant->constisnull) return true;
   bool is_array = OidIsValid(get_element_type(type));
   return is_array || ClassOf(PG_DETOAST_DATUM_PACKED(constant->constvalue), kTextClass) == kTextClass;
 }

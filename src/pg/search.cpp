@@ -25,11 +25,12 @@ struct Terms {
   size_t capacity;
 };
 
-void Reserve(Terms* terms, size_t more) {
-  if (terms->count + more <= terms->capacity) return;
+/// False when PostgreSQL gives no room for so many.
+bool Reserve(Terms* terms, size_t more) {
+  if (terms->count + more <= terms->capacity) return true;
   terms->capacity = 2 * (terms->count + more);
   Size values_size = terms->capacity * sizeof *terms->values;
-  if (values_size > MaxAllocSize) ReportTooLong();
+  if (values_size > MaxAllocSize) return false;
   auto* values = static_cast<BlindIndexValue*>(palloc(values_size));
   auto* nulls = static_cast<bool*>(palloc(terms->capacity));
   if (terms->count > 0) {
@@ -38,10 +39,11 @@ void Reserve(Terms* terms, size_t more) {
   }
   terms->values = values;
   terms->nulls = nulls;
+  return true;
 }
 
 void AppendNull(Terms* terms) {
-  Reserve(terms, 1);
+  if (!Reserve(terms, 1)) ReportTooLong();
   terms->nulls[terms->count++] = true;
 }
 
@@ -54,7 +56,10 @@ Status AppendTerms(Terms* terms, const PlainValue& value, uint16_t class_id, Tra
   size_t count = 0;
   Status status;
   for (;;) {
-    Reserve(terms, room);
+    if (!Reserve(terms, room)) {
+      status = Status::kTooLong;
+      break;
+    }
     BlindIndexValue* out = terms->values + terms->count;
     status = CallProtector([&](Protector& protector) {
       count = protector.index_versions().size();
@@ -113,17 +118,28 @@ uint16_t SharedClass(const PlainValue& left, const PlainValue& right) {
   return left.class_id != kTextClass ? left.class_id : right.class_id;
 }
 
+/// Opens a value while another is open, which an error closes.
+PlainValue OpenBeside(PlainValue* open, Datum datum, uint16_t legacy_class) {
+  PlainValue value;
+  Status status = TryOpenValue(datum, legacy_class, &value);
+  if (status == Status::kOk) return value;
+  CloseValue(open);
+  ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+}
+
 bool EqualArguments(FunctionCallInfo fcinfo, bool left_is_text, bool right_is_text) {
   // ANALYZE compares the rows of a column of a row type, without an expression; it must not need keys. It
   // keeps some of those rows, sealed as they are.
   if (fcinfo->flinfo->fn_expr == nullptr && IsAnalyzing()) return false;
-  PlainValue left = OpenArgument(fcinfo, 0, left_is_text);
-  PlainValue right = OpenArgument(fcinfo, 1, right_is_text);
+  // What may raise an error is opened first, text before a value.
+  int first = right_is_text ? 1 : 0;
+  PlainValue one = OpenArgument(fcinfo, first, left_is_text || right_is_text);
+  PlainValue other = OpenBeside(&one, PG_GETARG_DATUM(1 - first), ArgumentClass(fcinfo, 1 - first));
   bool equal = false;
-  Status status = Equal(left, right, &equal);
-  CloseValue(&left);
-  CloseValue(&right);
-  if (status != Status::kOk) ReportSearchFailure(status, SharedClass(left, right), Transform::kExact);
+  Status status = Equal(one, other, &equal);
+  CloseValue(&one);
+  CloseValue(&other);
+  if (status != Status::kOk) ReportSearchFailure(status, SharedClass(one, other), Transform::kExact);
   return equal;
 }
 
@@ -286,24 +302,22 @@ PII_FUNCTION(text_ne_pii_text) { PG_RETURN_BOOL(!pii::EqualArguments(fcinfo, tru
 /// support function about.
 PII_FUNCTION(pii_text_eq_any) {
   pii::Elements elements = pii::ElementsOf(PG_GETARG_ARRAYTYPE_P(1));
-  constexpr int kBetweenInterrupts = 1000;
+  uint16_t column_class = pii::ArgumentClass(fcinfo, 0);
   bool has_null = false;
-  for (int start = 0; start < elements.count; start += kBetweenInterrupts) {
+  for (int i = 0; i < elements.count; ++i) {
     CHECK_FOR_INTERRUPTS();
-    bool found = false;
-    pii::PlainValue left = pii::OpenArgument(fcinfo, 0, false);
-    pii::Status status = pii::Status::kOk;
-    for (int i = start; i < Min(elements.count, start + kBetweenInterrupts); ++i) {
-      if (found || status != pii::Status::kOk) break;
-      has_null = has_null || elements.nulls[i];
-      if (elements.nulls[i]) continue;
-      pii::PlainValue right = pii::OpenElement(elements, i, left.class_id);
-      status = pii::Equal(left, right, &found);
-      pii::CloseValue(&right);
+    has_null = has_null || elements.nulls[i];
+    if (elements.nulls[i]) continue;
+    pii::PlainValue element = pii::OpenElement(elements, i, column_class);
+    pii::PlainValue value = pii::OpenBeside(&element, PG_GETARG_DATUM(0), column_class);
+    bool equal = false;
+    pii::Status status = pii::Equal(value, element, &equal);
+    pii::CloseValue(&value);
+    pii::CloseValue(&element);
+    if (status != pii::Status::kOk) {
+      pii::ReportSearchFailure(status, pii::SharedClass(value, element), pii::Transform::kExact);
     }
-    pii::CloseValue(&left);
-    if (status != pii::Status::kOk) pii::ReportSearchFailure(status, left.class_id, pii::Transform::kExact);
-    if (found) PG_RETURN_BOOL(true);
+    if (equal) PG_RETURN_BOOL(true);
   }
   if (has_null) PG_RETURN_NULL();
   PG_RETURN_BOOL(false);

@@ -124,7 +124,7 @@ ByteView RequireLegacyText(ByteView stored) {
 /// `utf8` as ToUtf8 gave it for `text`: a copy is owned, the text itself is not.
 PlainValue OpenUtf8(ByteView utf8, ByteView text, uint16_t class_id) {
   const char* data = reinterpret_cast<const char*>(utf8.data());
-  return {data, utf8.size(), class_id, utf8.data() != text.data() ? const_cast<char*>(data) : nullptr};
+  return {data, utf8.size(), class_id, 0, utf8.data() != text.data() ? const_cast<char*>(data) : nullptr};
 }
 
 Rendered CopyLegacy(const varlena* datum, size_t head) {
@@ -297,17 +297,35 @@ Rendered RenderSealed(varlena* datum, size_t head, uint16_t legacy_class) {
   return {buffer, size};
 }
 
-PlainValue OpenValue(uintptr_t datum, uint16_t legacy_class) {
+Status TryOpenValue(uintptr_t datum, uint16_t legacy_class, PlainValue* opened) {
   NoteValuesInUse();
+  *opened = {};
   ByteView stored;
-  if (FindIncomingValue(datum, &stored)) return OpenUtf8(stored, stored, kTextClass);
+  if (FindIncomingValue(datum, &stored)) {
+    *opened = OpenUtf8(stored, stored, kTextClass);
+    return Status::kOk;
+  }
   stored = StoredBytes(PG_DETOAST_DATUM_PACKED(datum));
-  if (!IsSealed(stored)) return OpenUtf8(ToUtf8(RequireLegacyText(stored)), stored, legacy_class);
-  SealedValue value = ParseStored(stored);
-  PlainValue opened{nullptr, 0, value.class_id, nullptr};
-  Status status = RevealUtf8(value, 0, &opened.owned, &opened.size);
-  if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
-  opened.data = opened.owned;
+  SealedValue value;
+  Status status = ParseSealedValue(stored, &value);
+  if (status == Status::kNotSealed && IsLegacyText(stored)) {
+    if (ServerIsUtf8() && !IsValidUtf8(AsText(stored))) return Status::kInvalidUtf8;
+    *opened = OpenUtf8(ToUtf8(stored), stored, legacy_class);
+    return Status::kOk;
+  }
+  if (status != Status::kOk) return status;
+  opened->class_id = value.class_id;
+  opened->key_version = value.key_version;
+  char* plaintext;
+  status = RevealUtf8(value, 0, &plaintext, &opened->size);
+  if (status == Status::kOk) opened->data = opened->owned = plaintext;
+  return status;
+}
+
+PlainValue OpenValue(uintptr_t datum, uint16_t legacy_class) {
+  PlainValue opened;
+  Status status = TryOpenValue(datum, legacy_class, &opened);
+  if (status != Status::kOk) ReportStatus(status, Origin::kStored, opened.class_id, opened.key_version);
   return opened;
 }
 
@@ -325,23 +343,12 @@ void CloseValue(PlainValue* value) {
 
 bool TryFingerprint(uintptr_t datum, uint16_t legacy_class, uint64_t* fingerprint) {
   if (!HasKeys() || toast_raw_datum_size(datum) > kWidestFingerprint) return false;
-  ByteView stored = StoredBytes(PG_DETOAST_DATUM_PACKED(datum));
-  SealedValue value;
   PlainValue opened;
-  Status status = ParseSealedValue(stored, &value);
-  if (status == Status::kNotSealed && ServerIsUtf8() && IsValidUtf8(AsText(stored))) {
-    opened = OpenUtf8(ToUtf8(stored), stored, legacy_class);
-  } else {
-    if (status != Status::kOk) return false;
-    status = RevealUtf8(value, 0, &opened.owned, &opened.size);
-    if (status != Status::kOk) return false;
-    opened.data = opened.owned;
-    opened.class_id = value.class_id;
-  }
+  if (TryOpenValue(datum, legacy_class, &opened) != Status::kOk) return false;
   size_t bound = NormalizedBound(opened.size);
   char* scratch = static_cast<char*>(palloc(bound + 1));
   BlindIndexValue index_value;
-  status = CallProtector([&](Protector& protector) {
+  Status status = CallProtector([&](Protector& protector) {
     return protector.IndexValue(opened.class_id, protector.index_versions()[0], Transform::kExact,
                                 {opened.data, opened.size}, {scratch, bound}, &index_value);
   });

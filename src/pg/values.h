@@ -59,14 +59,15 @@ Rendered RenderRedacted(const varlena* datum, size_t head, uint16_t legacy_class
 /// RenderSealed gives sealed text. Legacy plaintext is sealed under `legacy_class` on the way out.
 Rendered RenderSealed(varlena* datum, size_t head, uint16_t legacy_class);
 
-/// PlainValue is a value opened to be compared or hashed: UTF-8 text, and the class it carries. Between
-/// OpenValue or OpenText and CloseValue nothing may raise an error but what says something is wrong with the
-/// value, which wipes nothing of it: keep them close.
+/// PlainValue is a value opened to be compared or hashed: UTF-8 text, and what its header says. An error that
+/// is raised before CloseValue leaves the plaintext unwiped, so with one value open another is opened by
+/// TryOpenValue.
 struct PlainValue {
   const char* data;
   size_t size;
   uint16_t class_id;
-  char* owned;  ///< palloc'ed copy that CloseValue wipes; null when `data` is the caller's
+  uint16_t key_version;  ///< 0 when it is not sealed
+  char* owned;           ///< palloc'ed copy that CloseValue wipes; null when `data` is the caller's
 
   Protector::Operand operand() const { return {class_id, {data, size}}; }
 };
@@ -74,6 +75,10 @@ struct PlainValue {
 /// OpenValue reveals. Legacy plaintext has class `legacy_class`. The argument is a datum that was not
 /// detoasted.
 PlainValue OpenValue(uintptr_t datum, uint16_t legacy_class);
+
+/// TryOpenValue is OpenValue that gives the status in place of an error about the value; `opened` then has
+/// the class and key version for ReportStatus, and nothing to close.
+Status TryOpenValue(uintptr_t datum, uint16_t legacy_class, PlainValue* opened);
 
 /// OpenText takes text of the server's encoding as it is, as class text; sealed text is authenticated and
 /// revealed.

@@ -31,7 +31,10 @@ Words HashWords(PlainValue value, uint16_t class_id, bool every_version) {
     size_t room = words.count;
     size_t version_room = words.versions;
     Size needed = room * version_room * kSize;
-    if (needed > MaxAllocSize) ReportTooLong();
+    if (needed > MaxAllocSize) {
+      status = Status::kTooLong;
+      break;
+    }
     words.values = static_cast<BlindIndexValue*>(palloc(Max(needed, kSize)));
     status = CallProtector([&](Protector& protector) {
       words.versions = every_version ? protector.index_versions().size() : 1;
@@ -111,7 +114,7 @@ bool Contains(const Elements& elements, const Elements& query) {
   return true;
 }
 
-/// The row size that pii_word_query left for pii_word_consistent; 0 when nothing can match.
+/// The row size that pii_word_query left for the consistent functions.
 int RowSize(const Pointer* extra_data) { return *reinterpret_cast<const int*>(extra_data[0]); }
 
 }  // namespace
