@@ -35,19 +35,9 @@ size_t CollapseSpaces(std::span<char> text) {
 
 /// Removes white space at both ends, in place, and returns the new size.
 size_t TrimSpaces(std::span<char> text) {
-  std::string_view source(text.data(), text.size());
-  size_t first = source.size();
-  size_t last = 0;
-  for (size_t read = 0; read < source.size();) {
-    size_t start = read;
-    int32_t code_point = NextCodePoint(source, &read);
-    if (code_point >= 0 && u_isUWhiteSpace(code_point)) continue;
-    if (first == source.size()) first = start;
-    last = read;
-  }
-  if (last <= first) return 0;
-  std::memmove(text.data(), text.data() + first, last - first);
-  return last - first;
+  std::string_view trimmed = TrimWhiteSpace({text.data(), text.size()});
+  if (!trimmed.empty()) std::memmove(text.data(), trimmed.data(), trimmed.size());
+  return trimmed.size();
 }
 
 enum class Spaces { kCollapse, kTrim, kCollapseAndTrim };

@@ -15,19 +15,6 @@
 namespace pii {
 namespace {
 
-/// Without white space at the ends.
-std::string_view Trimmed(std::string_view text) {
-  size_t first = text.size();
-  size_t last = 0;
-  for (size_t read = 0; read < text.size();) {
-    size_t start = read;
-    if (u_isUWhiteSpace(NextCodePoint(text, &read))) continue;
-    first = std::min(first, start);
-    last = read;
-  }
-  return last > first ? text.substr(first, last - first) : std::string_view();
-}
-
 /// The size in bytes of the first `count` code points; kNone when there are fewer.
 constexpr size_t kNone = static_cast<size_t>(-1);
 size_t PrefixSize(std::string_view text, size_t count) {
@@ -104,10 +91,10 @@ Status KeepPart(Transform transform, std::span<char> text, size_t* size) {
       return KeepLast4(text, size);
     case Transform::kDomain:
       return at == std::string_view::npos ? Status::kNoPart
-                                          : KeepView(text, Trimmed(whole.substr(at + 1)), size);
+                                          : KeepView(text, TrimWhiteSpace(whole.substr(at + 1)), size);
     case Transform::kLocal:
       return at == std::string_view::npos ? Status::kNoPart
-                                          : KeepView(text, Trimmed(whole.substr(0, at)), size);
+                                          : KeepView(text, TrimWhiteSpace(whole.substr(0, at)), size);
     case Transform::kYear:
       return IsYear(whole.substr(0, 4)) ? Keep(text, 0, 4, size) : Status::kNoPart;
     case Transform::kFirst3: {
@@ -184,7 +171,7 @@ bool IsWordCharacter(int32_t c) { return u_isalnum(c) || (U_GET_GC_MASK(c) & U_G
 /// Spells an IPv6 address out as eight groups, because :: and mixed notation hide digits that others write.
 bool SpellOutIpV6(std::string_view value, char (&text)[40]) {
   IpAddress address;
-  if (!ParseIp(Trimmed(value), &address) || !address.v6) return false;
+  if (!ParseIp(TrimWhiteSpace(value), &address) || !address.v6) return false;
   for (int i = 0; i < 8; ++i) {
     std::snprintf(text + 4 * i, 5, "%04x", LoadBigEndian16(address.bytes.data() + 2 * i));
   }

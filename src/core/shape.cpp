@@ -75,6 +75,19 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+std::string_view TrimWhiteSpace(std::string_view text) {
+  size_t first = text.size();
+  size_t last = 0;
+  for (size_t read = 0; read < text.size();) {
+    size_t start = read;
+    int32_t code_point = NextCodePoint(text, &read);
+    if (code_point >= 0 && u_isUWhiteSpace(code_point)) continue;
+    first = std::min(first, start);
+    last = read;
+  }
+  return last > first ? text.substr(first, last - first) : std::string_view();
+}
+
 bool IsSeparator(int32_t code_point) {
   switch (code_point) {
     case '.':

@@ -76,6 +76,9 @@ inline bool IsAscii(std::string_view text) {
 /// NextCodePoint reads the code point at `*offset` and advances. Ill-formed input gives a negative number.
 int32_t NextCodePoint(std::string_view text, size_t* offset);
 
+/// TrimWhiteSpace returns the text without white space (Unicode White_Space) at both ends.
+std::string_view TrimWhiteSpace(std::string_view text);
+
 /// IsSeparator: white space, dashes, and . / ( ) _, which people put between the digits and letters of a
 /// number.
 bool IsSeparator(int32_t code_point);

@@ -116,10 +116,7 @@ void RequireSealedColumn(Relation table, const char* column) {
             (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" of relation \"%s\" does not exist",
                                                        column, RelationGetRelationName(table))));
   }
-  Oid input;
-  Oid io_parameter;
-  getTypeInputInfo(getBaseType(get_atttype(RelationGetRelid(table), number)), &input, &io_parameter);
-  if (!IsOwnFunction(input, "pii_text_in")) {
+  if (!IsOwnType(get_atttype(RelationGetRelid(table), number), "pii_text_in")) {
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                     errmsg("column \"%s\" of relation \"%s\" is not of type pii_text", column,
                            RelationGetRelationName(table))));

@@ -9,6 +9,7 @@
 #include "own_function.h"
 #include "pg.h"
 #include "pii_class.h"
+#include "type_modifier.h"
 
 namespace pii {
 namespace {
@@ -60,8 +61,7 @@ Node* WithoutCast(Node* side, Node* other) {
   bool is_plain =
       IsA(value, Const) || (IsA(value, Param) && reinterpret_cast<Param*>(value)->paramkind == PARAM_EXTERN);
   if (!is_plain || !IsA(modifier, Const)) return side;
-  int32 other_modifier = exprTypmod(other);
-  getBaseTypeAndTypmod(exprType(other), &other_modifier);
+  int32 other_modifier = DeclaredModifier(other);
   bool same = DatumGetInt32(reinterpret_cast<Const*>(modifier)->constvalue) == other_modifier;
   return same && other_modifier > static_cast<int32>(kTextClass) ? value : side;
 }

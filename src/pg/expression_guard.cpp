@@ -13,6 +13,7 @@
 #include "pg.h"
 #include "search.h"
 #include "shared_keys.h"
+#include "type_modifier.h"
 
 namespace pii {
 namespace {
@@ -44,10 +45,7 @@ bool HoldsValues(Oid type) {
   if (OidIsValid(element)) return HoldsValues(element);
   if (type < FirstNormalObjectId) return false;
   if (OidIsValid(get_typ_typrelid(type))) return HasSealedAttribute(type);
-  Oid input;
-  Oid io_parameter;
-  getTypeInputInfo(type, &input, &io_parameter);
-  return IsOwnFunction(input, "pii_text_in");
+  return IsOwnType(type, "pii_text_in");
 }
 
 bool IsSealedExpression(Node* node) {
@@ -67,8 +65,7 @@ void CheckTransform(Node* expression) {
   Transform transform;
   if (SourceColumn(expression, &transform) == 0) return;
   auto* column = static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(expression)->args));
-  int32 modifier = exprTypmod(column);
-  getBaseTypeAndTypmod(exprType(column), &modifier);
+  int32 modifier = DeclaredModifier(column);
   const PiiClass* pii_class = modifier < 0 ? nullptr : FindClass(static_cast<uint16_t>(modifier));
   if (pii_class == nullptr || AllowsTransform(*pii_class, transform)) return;
   ReportSearchFailure(Status::kNotSearchable, pii_class->id, transform);
@@ -140,14 +137,7 @@ bool RowReveals(const NewRow& found, std::initializer_list<AttrNumber> columns) 
                   errhint("Leave the sealed column out of the expression.")));
 }
 
-bool IsBlindIndex(Oid type) {
-  type = getBaseType(type);
-  if (type < FirstNormalObjectId) return false;
-  Oid input;
-  Oid io_parameter;
-  getTypeInputInfo(type, &input, &io_parameter);
-  return IsOwnFunction(input, "pii_blind_index_in");
-}
+bool IsBlindIndex(Oid type) { return IsOwnType(type, "pii_blind_index_in"); }
 
 /// Do statistics have a blind index among their columns and expressions?
 bool HasBlindIndex(const NewRow& found) {

@@ -35,6 +35,13 @@ Node* GenerationExpression(RelationData* table, int16_t attribute) {
   return build_column_default(table, attribute);
 }
 
+Node* StripRelabel(Node* expression) {
+  while (expression != nullptr && IsA(expression, RelabelType)) {
+    expression = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(expression)->arg);
+  }
+  return expression;
+}
+
 int16_t SourceColumn(Node* expression, Transform* transform) {
   if (expression == nullptr || !IsA(expression, FuncExpr)) return 0;
   auto* call = reinterpret_cast<FuncExpr*>(expression);
@@ -43,10 +50,7 @@ int16_t SourceColumn(Node* expression, Transform* transform) {
   } else if (!IsOwnFunction(call->funcid, "pii_blind_index") || !TransformOf(call, transform)) {
     return 0;
   }
-  auto* column = static_cast<Node*>(linitial(call->args));
-  while (IsA(column, RelabelType)) {
-    column = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(column)->arg);
-  }
+  Node* column = StripRelabel(static_cast<Node*>(linitial(call->args)));
   return IsA(column, Var) ? reinterpret_cast<Var*>(column)->varattno : int16_t{0};
 }
 

@@ -17,6 +17,9 @@ Node* KeyExpression(RelationData* index, int key);
 /// GenerationExpression returns the expression of a stored generated column; null for other columns.
 Node* GenerationExpression(RelationData* table, int16_t attribute);
 
+/// StripRelabel returns what is relabelled, for domains: the same bits by another type.
+Node* StripRelabel(Node* expression);
+
 /// SourceColumn returns the number of the column in pii_blind_index(column [, 'transform']) or
 /// pii_word_index(column), and its transform; 0 for any other expression, and for none.
 int16_t SourceColumn(Node* expression, Transform* transform);

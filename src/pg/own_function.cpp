@@ -41,6 +41,15 @@ bool IsOwnFunction(uint32_t function, const char* symbol) {
   return own;
 }
 
+bool IsOwnType(uint32_t type, const char* input_symbol) {
+  type = getBaseType(type);
+  if (type < FirstNormalObjectId) return false;
+  Oid input;
+  Oid io_parameter;
+  getTypeInputInfo(type, &input, &io_parameter);
+  return IsOwnFunction(input, input_symbol);
+}
+
 bool IsEquality(uint32_t function) {
   return IsOwnFunction(function, "pii_text_eq") || IsOwnFunction(function, "pii_text_eq_text") ||
          IsOwnFunction(function, "text_eq_pii_text");

@@ -8,6 +8,10 @@ namespace pii {
 /// Ours are found by symbol, in whatever schema the extension is, and without loading anybody else's library.
 bool IsOwnFunction(uint32_t function, const char* symbol);
 
+/// IsOwnType tells whether a type, or what a domain is over, is the one of this library with this input
+/// function.
+bool IsOwnType(uint32_t type, const char* input_symbol);
+
 /// IsEquality tells whether a function is one of those behind `=` of pii_text.
 bool IsEquality(uint32_t function);
 

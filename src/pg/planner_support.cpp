@@ -31,13 +31,6 @@ get_relation_info_hook_type next_relation_info;
 get_index_stats_hook_type next_index_stats;
 set_rel_pathlist_hook_type next_pathlist;
 
-Node* StripRelabel(Node* node) {
-  while (node != nullptr && IsA(node, RelabelType)) {
-    node = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(node)->arg);
-  }
-  return node;
-}
-
 /// The column that an index key serves equality of; 0 for any other expression.
 AttrNumber SourceOfEquality(Node* node) {
   Transform transform;
@@ -114,9 +107,7 @@ void AddAliases(PlannerInfo* root, Oid table_oid, bool inherited, RelOptInfo* re
 /// Is equality with this side transitive? A value of class text takes the class of what it is compared with:
 /// two that both equal a third may differ from each other.
 bool HasOneClass(Node* side) {
-  int32 modifier = exprTypmod(side);
-  Oid type = getBaseTypeAndTypmod(exprType(side), &modifier);
-  return type != TEXTOID && modifier > static_cast<int32>(kTextClass);
+  return exprType(side) != TEXTOID && DeclaredModifier(side) > static_cast<int32>(kTextClass);
 }
 
 /// PostgreSQL may make the inner side of `x IN (SELECT y)` unique and join it then. That gives rows twice
@@ -187,9 +178,8 @@ List* ArgumentsOf(Node* call) {
 }
 
 /// The class that the type of a column declares; null when it declares none, or one that nobody knows.
-const PiiClass* DeclaredClass(const Var* column) {
-  int32 modifier = column->vartypmod;
-  getBaseTypeAndTypmod(column->vartype, &modifier);
+const PiiClass* DeclaredClass(Node* column) {
+  int32 modifier = DeclaredModifier(column);
   return modifier < 0 ? nullptr : FindClass(static_cast<uint16_t>(modifier));
 }
 
@@ -216,7 +206,7 @@ Node* IndexCondition(const SupportRequestIndexCondition* request) {
   if (!IsA(side, Var) || contain_volatile_functions(other)) return nullptr;
   auto* column = reinterpret_cast<Var*>(side);
   if (bms_is_member(column->varno, pull_varnos(request->root, other))) return nullptr;
-  const PiiClass* pii_class = DeclaredClass(column);
+  const PiiClass* pii_class = DeclaredClass(side);
   if (pii_class == nullptr) return nullptr;
   if (pii_class->id == kTextClass && !IsOfTextClass(other)) return nullptr;
 

@@ -49,6 +49,18 @@ uint16_t RequireClassByName(const char* name) {
   return pii_class->id;
 }
 
+int32_t DeclaredModifier(Node* expression) {
+  // A relabelled varchar(20) has a modifier that is no class.
+  while (IsA(expression, RelabelType) && exprTypmod(expression) < 0) {
+    auto* inner = reinterpret_cast<Node*>(reinterpret_cast<RelabelType*>(expression)->arg);
+    if (getBaseType(exprType(inner)) != exprType(expression)) return kNoClass;
+    expression = inner;
+  }
+  int32 modifier = exprTypmod(expression);
+  getBaseTypeAndTypmod(exprType(expression), &modifier);
+  return modifier;
+}
+
 uint16_t ArgumentClass(FunctionCallInfo fcinfo, int argument) {
   Node* call = fcinfo->flinfo != nullptr ? fcinfo->flinfo->fn_expr : nullptr;
   if (call == nullptr) return kTextClass;
@@ -62,7 +74,7 @@ uint16_t ArgumentClass(FunctionCallInfo fcinfo, int argument) {
     argument = 0;  // of the column, whichever side a hash table calls with
   }
   if (argument >= list_length(arguments)) return kTextClass;
-  int32 type_modifier = exprTypmod(static_cast<Node*>(list_nth(arguments, argument)));
+  int32 type_modifier = DeclaredModifier(static_cast<Node*>(list_nth(arguments, argument)));
   return type_modifier < 0 ? kTextClass : CheckTypeModifier(type_modifier);
 }
 

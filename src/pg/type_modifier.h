@@ -3,6 +3,7 @@
 #include <cstdint>
 
 struct FunctionCallInfoBaseData;
+struct Node;
 
 namespace pii {
 
@@ -16,6 +17,10 @@ uint16_t CheckTypeModifier(int32_t type_modifier);
 /// RequireClassByName returns the id of the class `name`. An unknown one raises 22023 with a hint that lists
 /// all. The message does not repeat the name: who swaps the arguments of pii_seal() gives a value here.
 uint16_t RequireClassByName(const char* name);
+
+/// DeclaredModifier returns the type modifier that an expression declares, through domains;
+/// kNoClass when it declares none.
+int32_t DeclaredModifier(Node* expression);
 
 /// ArgumentClass returns the class that the expression of an argument declares (exprTypmod), for legacy
 /// plaintext, which carries none; class text when it declares none.
