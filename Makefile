@@ -6,9 +6,9 @@ EXTENSION = pii
 DATA = sql/pii--0.1.0.sql
 PGFILEDESC = "pii - columns of personal data, safe by their type"
 
-core_objects = $(addprefix src/core/, aead.o base64.o blind_index.o index_advice.o key_derivation.o key_source.o key_table.o \
-  keyring.o keyring_json.o mask.o normalize.o pii_class.o protect.o random.o search_form.o sealed_text.o sealed_value.o \
-  self_test.o shape.o unicode_form.o wiping_delete.o)
+core_objects = $(addprefix src/core/, aead.o base64.o blind_index.o canary.o index_advice.o key_derivation.o \
+  key_source.o key_table.o keyring.o keyring_json.o log_text.o mask.o normalize.o pii_class.o plan_text.o protect.o \
+  random.o sealed_text.o sealed_value.o search_form.o self_test.o shape.o sql_text.o unicode_form.o wiping_delete.o)
 pg_objects = $(addprefix src/pg/, analyze.o blind_index.o boundary.o catalog_views.o column_status.o condition_rewrite.o encoding.o \
   expression_guard.o functions.o incoming_value.o index_expression.o log_guard.o module.o own_function.o planner_support.o \
   report.o search.o settings.o shared_keys.o type_io.o type_modifier.o values.o word_search.o)

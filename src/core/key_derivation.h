@@ -14,7 +14,7 @@ enum class Purpose : uint8_t {
   kSeal = 1,
   kBlindIndex = 2,
   kToken = 3,
-  kAuditHash = 4,
+  kAuditHash = 4,  ///< the marks of canaries, whose reading is what an audit looks for (CanaryMark)
   kCheckValue = 5,
   kExecutorHash = 6,
 };

@@ -98,8 +98,12 @@ Status Protector::Prepare(const KeyTable& table, const KeyRef& ref) {
     if (status == Status::kOk) blind_index_keys_[KeyId(ref.class_id, ref.version)] = std::move(prepared);
     return status;
   }
+  SecretKey mark_key;
+  status = DeriveKey(key->material, Purpose::kAuditHash, ref.class_id, domain_, &mark_key);
+  if (status != Status::kOk) return status;
   auto prepared = std::make_unique<SealKey>();
   status = prepared->xaes.Init(derived.Expose());
+  prepared->canaries.Init(mark_key.Expose());
   last_seal_key_ = nullptr;  // it may be the one that is replaced
   if (status == Status::kOk) seal_keys_[KeyId(ref.class_id, ref.version)] = std::move(prepared);
   return status;
@@ -188,13 +192,15 @@ Status Protector::Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, c
     plaintext = padded;  // AES-GCM encrypts in place
   }
   WriteHeader(format, class_id, seal_primary_, header);
-  status = key->nonces.Next(nonce);
+  status = key->NextNonce(options.canary, nonce);
   if (status == Status::kOk) status = key->xaes.Seal(nonce, header, options.context, plaintext, body);
   return status == Status::kOk ? status : refuse(status);
 }
 
-Status Protector::Reveal(const SealedValue& value, ByteView context, ByteSpan plaintext, size_t* size) {
+Status Protector::Reveal(const SealedValue& value, ByteView context, ByteSpan plaintext, size_t* size,
+                         bool* is_canary) {
   *size = 0;
+  if (is_canary != nullptr) *is_canary = false;
   auto refuse = [plaintext](Status status) {
     Wipe(plaintext);
     return status;
@@ -206,14 +212,17 @@ Status Protector::Reveal(const SealedValue& value, ByteView context, ByteSpan pl
   SealKey* key;
   Status status = FindSealKey(value.class_id, value.key_version, &key);
   if (status != Status::kOk) return status;
-  status = key->xaes.Open(value.nonce.first<kNonceSize>(), value.header, context, value.body, plaintext);
+  auto nonce = value.nonce.first<kNonceSize>();
+  status = key->xaes.Open(nonce, value.header, context, value.body, plaintext);
   if (status != Status::kOk) return status;
   *size = plaintext.size();
-  if (!value.padded) return Status::kOk;
-  status = RemovePadding(plaintext, size);
-  if (status == Status::kOk) return status;
-  *size = 0;
-  return refuse(status);
+  if (value.padded) status = RemovePadding(plaintext, size);
+  if (status != Status::kOk) {
+    *size = 0;
+    return refuse(status);
+  }
+  if (is_canary != nullptr) *is_canary = key->canaries.Find(nonce);
+  return Status::kOk;
 }
 
 Status Protector::Rewrap(const SealedValue& value, ByteView context, ByteSpan sealed) {
@@ -229,13 +238,14 @@ Status Protector::Rewrap(const SealedValue& value, ByteView context, ByteSpan se
   ByteSpan body = sealed.subspan(SealedValue::kPrefixSize);
   ByteSpan plaintext = body.first(value.plaintext_bound());
   size_t size;
-  status = Reveal(value, context, plaintext, &size);
+  bool is_canary;
+  status = Reveal(value, context, plaintext, &size, &is_canary);
   if (status != Status::kOk) return refuse(status);
 
   auto header = sealed.first<SealedValue::kHeaderSize>();
   auto nonce = sealed.subspan<SealedValue::kHeaderSize, kNonceSize>();
   WriteHeader(value.header[1], value.class_id, seal_primary_, header);
-  status = to->nonces.Next(nonce);
+  status = to->NextNonce(is_canary, nonce);
   if (status == Status::kOk) status = to->xaes.Seal(nonce, header, context, plaintext, body);
   return status == Status::kOk ? status : refuse(status);
 }

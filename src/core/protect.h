@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "blind_index.h"
+#include "canary.h"
 #include "key_table.h"
 #include "sealed_value.h"
 #include "status.h"
@@ -19,11 +20,12 @@ struct KeyRef {
   uint16_t version;
 };
 
-/// SealOptions are what the caller may add to a value. Both are recorded in the format byte.
+/// SealOptions are what the caller may add to a value. Context and padding are recorded in the format byte.
 struct SealOptions {
   ByteView context;  ///< bound to the value: needed again to reveal it. Empty: none
   size_t pad_to =
       0;  ///< the plaintext is padded to a multiple of this many bytes, to hide its length. 0: not at all
+  bool canary = false;  ///< the value is a decoy, and whoever reveals it is told so (CanaryMark)
 };
 
 /// Protector is the path of a value: text → class → key → sealed value, and back. One process has one; it is
@@ -62,11 +64,13 @@ class Protector {
 
   /// Reveal authenticates and decrypts into `plaintext`, which has exactly value.plaintext_bound() bytes and
   /// is wiped unless the result is kOk or kKeyNotPrepared. `*size` is the size of the plaintext in bytes.
-  Status Reveal(const SealedValue& value, ByteView context, ByteSpan plaintext, size_t* size);
+  /// `*is_canary`, where it is asked for, tells whether the value was sealed as a canary; false unless kOk.
+  Status Reveal(const SealedValue& value, ByteView context, ByteSpan plaintext, size_t* size,
+                bool* is_canary = nullptr);
 
   /// Rewrap seals the value again under the primary version with a fresh nonce; class, padding and context
-  /// stay. `sealed` has as many bytes as the value was parsed from and may not overlap them; it is wiped on
-  /// failure.
+  /// stay, and a canary stays one. `sealed` has as many bytes as the value was parsed from and may not
+  /// overlap them; it is wiped on failure.
   Status Rewrap(const SealedValue& value, ByteView context, ByteSpan sealed);
 
   /// index_versions returns the enabled index versions, the primary one first. A search asks for each of
@@ -109,6 +113,14 @@ class Protector {
   struct SealKey {
     XaesKey xaes;
     NonceSource nonces;
+    CanaryMark canaries;
+
+    Status NextNonce(bool canary, std::span<uint8_t, kNonceSize> nonce) {
+      if (!canary) return nonces.Next(nonce);
+      Status status = nonces.NextForCanary(nonce);
+      if (status == Status::kOk) canaries.Mark(nonce);
+      return status;
+    }
   };
 
   void ForgetKeys();

@@ -47,6 +47,7 @@ Status NonceSource::Next(std::span<uint8_t, kNonceSize> nonce) {
     Status status = FillRandom(prefix_);
     if (status != Status::kOk) return status;
     left_ = kValuesPerPrefix;
+    canaries_left_ = kCanariesPerPrefix;
     fork_generation_ = ForkGeneration();
   }
   Status status = FillRandom(nonce.subspan<kNoncePrefixSize>());
@@ -54,6 +55,13 @@ Status NonceSource::Next(std::span<uint8_t, kNonceSize> nonce) {
   std::memcpy(nonce.data(), prefix_, kNoncePrefixSize);
   --left_;
   return Status::kOk;
+}
+
+Status NonceSource::NextForCanary(std::span<uint8_t, kNonceSize> nonce) {
+  if (canaries_left_ == 0) left_ = 0;
+  Status status = Next(nonce);
+  if (status == Status::kOk) --canaries_left_;
+  return status;
 }
 
 }  // namespace pii

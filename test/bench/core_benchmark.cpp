@@ -221,11 +221,13 @@ void RevealInTurn(benchmark::State& state, Workbench* bench, const std::vector<S
   for (auto _ : state) {
     SealedValue value;
     size_t size;
+    bool is_canary;
     if (ParseSealedValue(values[i], &value) != Status::kOk ||
-        bench->protector.Reveal(value, {}, plaintext, &size) != Status::kOk) {
+        bench->protector.Reveal(value, {}, plaintext, &size, &is_canary) != Status::kOk) {
       state.SkipWithError("Reveal failed");
     }
     benchmark::DoNotOptimize(plaintext);
+    benchmark::DoNotOptimize(is_canary);
     i = (i + 1) % kValues;
   }
   Require(AsText(plaintext) == kPlaintext, "Reveal");

@@ -36,13 +36,13 @@ Bytes Desk::Sealed(uint16_t class_id, std::string_view text, const SealOptions& 
   return sealed;
 }
 
-Status Desk::Reveal(ByteView sealed, std::string_view context, Bytes* buffer, size_t* size) {
+Status Desk::Reveal(ByteView sealed, std::string_view context, Bytes* buffer, size_t* size, bool* is_canary) {
   SealedValue value;
   Status status = ParseSealedValue(sealed, &value);
   buffer->clear();
   if (status != Status::kOk) return status;
   buffer->assign(value.plaintext_bound(), 0xAA);
-  return WithKeys([&] { return protector.Reveal(value, AsBytes(context), *buffer, size); });
+  return WithKeys([&] { return protector.Reveal(value, AsBytes(context), *buffer, size, is_canary); });
 }
 
 std::string Desk::Revealed(ByteView sealed, std::string_view context) {

@@ -40,7 +40,8 @@ class Desk {
   Bytes Sealed(uint16_t class_id, std::string_view text, const SealOptions& options = {});
 
   /// Reveals into a buffer full of 0xAA, which is `*buffer` afterwards.
-  Status Reveal(ByteView sealed, std::string_view context, Bytes* buffer, size_t* size);
+  Status Reveal(ByteView sealed, std::string_view context, Bytes* buffer, size_t* size,
+                bool* is_canary = nullptr);
   /// The plaintext, or `<status>`.
   std::string Revealed(ByteView sealed, std::string_view context = {});
 

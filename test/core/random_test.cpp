@@ -21,6 +21,12 @@ Nonce Next(NonceSource* source) {
   return nonce;
 }
 
+Nonce NextForCanary(NonceSource* source) {
+  Nonce nonce{};
+  EXPECT_EQ(source->NextForCanary(nonce), Status::kOk);
+  return nonce;
+}
+
 bool SamePrefix(const Nonce& a, const Nonce& b) {
   return std::equal(a.begin(), a.begin() + kNoncePrefixSize, b.begin());
 }
@@ -75,6 +81,48 @@ TEST(NonceSource, ChangesThePrefixAfterExactly65536Values) {
   }
 }
 
+TEST(NonceSource, ChangesThePrefixAfterExactly256Canaries) {
+  for (int values_between : {0, 3}) {
+    NonceSource source;
+    for (int round = 0; round < 3; ++round) {
+      Nonce first = NextForCanary(&source);
+      for (int i = 1; i < 256; ++i) {
+        for (int j = 0; j < values_between; ++j) ASSERT_TRUE(SamePrefix(Next(&source), first)) << i;
+        ASSERT_TRUE(SamePrefix(NextForCanary(&source), first)) << i;
+      }
+      // Other values go on with it, the next canary does not, and neither do the values behind that.
+      ASSERT_TRUE(SamePrefix(Next(&source), first));
+      NonceSource copy = source;
+      Nonce canary = NextForCanary(&copy);
+      ASSERT_FALSE(SamePrefix(canary, first));
+      ASSERT_TRUE(SamePrefix(Next(&copy), canary));
+    }
+  }
+}
+
+TEST(NonceSource, CountsCanariesAsValuesOfThePrefix) {
+  NonceSource source;
+  for (int round = 0; round < 3; ++round) {
+    Nonce first = NextForCanary(&source);
+    for (int i = 1; i < 65536; ++i) {
+      Nonce next = i % 1000 == 0 ? NextForCanary(&source) : Next(&source);
+      ASSERT_TRUE(SamePrefix(next, first)) << i;
+    }
+    NonceSource copy = source;
+    ASSERT_FALSE(SamePrefix(Next(&copy), first));
+    copy = source;
+    ASSERT_FALSE(SamePrefix(NextForCanary(&copy), first));
+  }
+}
+
+TEST(NonceSource, CountsTheCanariesOfEachPrefixAnew) {
+  NonceSource source;
+  for (int i = 0; i < 65536; ++i) i < 200 ? NextForCanary(&source) : Next(&source);
+  Nonce first = NextForCanary(&source);
+  for (int i = 1; i < 256; ++i) ASSERT_TRUE(SamePrefix(NextForCanary(&source), first)) << i;
+  EXPECT_FALSE(SamePrefix(NextForCanary(&source), first));
+}
+
 TEST(NonceSource, SharesNoPrefixWithAnotherSource) {
   NonceSource one, other;
   EXPECT_FALSE(SamePrefix(Next(&one), Next(&other)));
@@ -89,6 +137,16 @@ TEST(NonceSource, GivesAChildOtherNoncesThanItsParent) {
   EXPECT_FALSE(SamePrefix(child, parent));
   EXPECT_FALSE(SamePrefix(child, before));
   EXPECT_TRUE(SamePrefix(parent, before));
+}
+
+TEST(NonceSource, GivesTheCanariesOfAChildAnotherPrefix) {
+  NonceSource source;
+  Nonce before = NextForCanary(&source);
+  Nonce child = InChild<Nonce>([&] { return NextForCanary(&source); });
+  Nonce parent = NextForCanary(&source);
+  EXPECT_FALSE(SamePrefix(child, before));
+  EXPECT_TRUE(SamePrefix(parent, before));
+  EXPECT_NE(parent, before);
 }
 
 TEST(FillRandom, GivesAChildOtherBytesThanItsParent) {
