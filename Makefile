@@ -9,13 +9,13 @@ PGFILEDESC = "pii - columns of personal data, safe by their type"
 core_objects = $(addprefix src/core/, aead.o base64.o blind_index.o canary.o index_advice.o key_derivation.o \
   key_source.o key_table.o keyring.o keyring_json.o log_text.o mask.o normalize.o pii_class.o plan_text.o protect.o \
   random.o sealed_text.o sealed_value.o search_form.o self_test.o shape.o sql_text.o unicode_form.o wiping_delete.o)
-pg_objects = $(addprefix src/pg/, analyze.o blind_index.o boundary.o catalog_views.o column_status.o condition_rewrite.o encoding.o \
-  expression_guard.o functions.o incoming_value.o index_expression.o log_guard.o module.o own_function.o planner_support.o \
-  report.o search.o settings.o shared_keys.o type_io.o type_modifier.o values.o word_search.o)
+pg_objects = $(addprefix src/pg/, access_counters.o access_log.o analyze.o audit.o blind_index.o boundary.o catalog_views.o column_status.o condition_rewrite.o encoding.o \
+  expression_guard.o functions.o grants.o hidden_text.o incoming_value.o index_check.o index_expression.o log_guard.o module.o own_function.o planner_support.o \
+  presence.o privileges.o reader_view.o report.o sealed_column.o search.o settings.o shared_keys.o statement.o type_io.o type_modifier.o values.o verify.o word_search.o)
 cli_objects = $(patsubst %.cpp, %.o, $(wildcard src/cli/*.cpp))
 OBJS = $(core_objects) $(pg_objects)
 
-REGRESS = setup input output types shapes keyring errors legacy blind_index search words
+REGRESS = setup input output types shapes keyring errors legacy blind_index search words privileges
 REGRESS_OPTS = --inputdir=. --outputdir=$(or $(REGRESS_OUTPUT),.)
 
 SHLIB_LINK = -licuuc -lcrypto -lstdc++ -Wl,-Bsymbolic

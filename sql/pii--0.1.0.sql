@@ -58,6 +58,11 @@ CREATE FUNCTION @extschema@.pii_seal(value text, class text DEFAULT 'text') RETU
 COMMENT ON FUNCTION @extschema@.pii_seal(text, text) IS
     'encrypts a value under the primary key of its class; sealed text is authenticated and kept, or sealed for another class';
 
+CREATE FUNCTION @extschema@.pii_seal_canary(value text, class text) RETURNS @extschema@.pii_text
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_seal_canary(text, text) IS
+    'encrypts a honey value: it reads like any other, and whoever reveals it is written to the server log';
+
 CREATE FUNCTION @extschema@.pii_reveal(value @extschema@.pii_text) RETURNS text
     AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pii_reveal(@extschema@.pii_text) IS 'plaintext of a value, whatever pii.view says';
@@ -535,6 +540,11 @@ CREATE FUNCTION @extschema@.pii_column_status("table" regclass, "column" name, O
 COMMENT ON FUNCTION @extschema@.pii_column_status(regclass, name) IS
     'rows of a sealed column and entries of its blind indexes, by key version; unsealed rows; NULL for what cannot be counted';
 
+CREATE PROCEDURE @extschema@.pii_verify_column("table" regclass, "column" name, INOUT verified bigint DEFAULT NULL, INOUT unsealed bigint DEFAULT NULL, INOUT no_key bigint DEFAULT NULL, INOUT damaged bigint DEFAULT NULL)
+    AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON PROCEDURE @extschema@.pii_verify_column(regclass, name, bigint, bigint, bigint, bigint) IS
+    'opens every value of a column and shows none: counts what authenticates, what is not sealed, what lacks its key, and what is damaged or forged; names the first such rows';
+
 CREATE FUNCTION @extschema@.pii_index_advice(class text, transform text, rows bigint, OUT results double precision, OUT coincidences double precision, OUT is_safe boolean, OUT advice text) RETURNS record
     AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pii_index_advice(text, text, bigint) IS
@@ -582,6 +592,134 @@ COMMENT ON COLUMN @extschema@.pii_classes.transforms IS 'what blind indexes of t
 COMMENT ON COLUMN @extschema@.pii_classes.builtin IS 'false: declared in the keyring';
 
 -- privileges
+
+-- A dump holds the grants, by the names of roles, but for those that are gone: they would come back as numbers, which may
+-- be another role's somewhere else. Class -1 is every class.
+CREATE TABLE @extschema@.pii_privilege (
+    role regrole NOT NULL CHECK (role <> 0::oid),
+    class_id integer NOT NULL CHECK (class_id BETWEEN -1 AND 65535),
+    privilege text NOT NULL CHECK (privilege IN ('REVEAL', 'MASK', 'SEARCH', 'IMPORT')),
+    PRIMARY KEY (role, class_id, privilege)
+);
+COMMENT ON TABLE @extschema@.pii_privilege IS 'what pii_grant() and pii_revoke() keep; pii_privileges shows it with names';
+COMMENT ON COLUMN @extschema@.pii_privilege.role IS 'who has the privilege';
+COMMENT ON COLUMN @extschema@.pii_privilege.class_id IS 'class, -1 for every class';
+COMMENT ON COLUMN @extschema@.pii_privilege.privilege IS 'REVEAL, MASK, SEARCH or IMPORT';
+COMMENT ON CONSTRAINT pii_privilege_pkey ON @extschema@.pii_privilege IS 'a privilege is granted once';
+COMMENT ON CONSTRAINT pii_privilege_role_check ON @extschema@.pii_privilege IS 'PUBLIC has a table of its own';
+COMMENT ON CONSTRAINT pii_privilege_class_id_check ON @extschema@.pii_privilege IS 'ids of classes, or -1';
+COMMENT ON CONSTRAINT pii_privilege_privilege_check ON @extschema@.pii_privilege IS 'privileges by name';
+COMMENT ON INDEX @extschema@.pii_privilege_pkey IS 'a privilege is granted once';
+
+-- Apart, because one role that a restore does not find loses all rows of the table, and here that would give back what was
+-- taken from everybody: PUBLIC has MASK until a row says otherwise.
+CREATE TABLE @extschema@.pii_public_privilege (
+    class_id integer NOT NULL CHECK (class_id BETWEEN -1 AND 65535),
+    privilege text NOT NULL CHECK (privilege IN ('REVEAL', 'MASK', 'SEARCH', 'IMPORT')),
+    is_granted boolean NOT NULL CHECK (is_granted OR privilege = 'MASK'),
+    PRIMARY KEY (class_id, privilege)
+);
+COMMENT ON TABLE @extschema@.pii_public_privilege IS 'the same for PUBLIC';
+COMMENT ON COLUMN @extschema@.pii_public_privilege.class_id IS 'class, -1 for every class';
+COMMENT ON COLUMN @extschema@.pii_public_privilege.privilege IS 'REVEAL, MASK, SEARCH or IMPORT';
+COMMENT ON COLUMN @extschema@.pii_public_privilege.is_granted IS 'false only for MASK, which was revoked';
+COMMENT ON CONSTRAINT pii_public_privilege_pkey ON @extschema@.pii_public_privilege IS 'a privilege is granted or revoked once';
+COMMENT ON CONSTRAINT pii_public_privilege_class_id_check ON @extschema@.pii_public_privilege IS 'ids of classes, or -1';
+COMMENT ON CONSTRAINT pii_public_privilege_privilege_check ON @extschema@.pii_public_privilege IS 'privileges by name';
+COMMENT ON CONSTRAINT pii_public_privilege_check ON @extschema@.pii_public_privilege IS 'only MASK is there without being granted';
+COMMENT ON INDEX @extschema@.pii_public_privilege_pkey IS 'a privilege is granted or revoked once';
+
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.pii_privilege',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles WHERE oid = role)');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.pii_public_privilege', '');
+
+CREATE FUNCTION @extschema@.pii_privilege_changed() RETURNS trigger
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_privilege_changed() IS 'makes every session read the grants again';
+
+CREATE TRIGGER pii_privilege_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.pii_privilege
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.pii_privilege_changed();
+ALTER TABLE @extschema@.pii_privilege ENABLE ALWAYS TRIGGER pii_privilege_changed;
+COMMENT ON TRIGGER pii_privilege_changed ON @extschema@.pii_privilege IS 'makes every session read the grants again';
+
+CREATE TRIGGER pii_privilege_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.pii_public_privilege
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.pii_privilege_changed();
+ALTER TABLE @extschema@.pii_public_privilege ENABLE ALWAYS TRIGGER pii_privilege_changed;
+COMMENT ON TRIGGER pii_privilege_changed ON @extschema@.pii_public_privilege IS 'makes every session read the grants again';
+
+-- They run as the owner of the extension; who may administer privileges is who may run them.
+CREATE FUNCTION @extschema@.pii_grant(role regrole, class text, privilege text) RETURNS void
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.pii_grant(regrole, text, text) IS
+    'lets a role do something with the values of a class, * for every class: REVEAL, MASK, SEARCH, IMPORT or ALL';
+
+CREATE FUNCTION @extschema@.pii_grant(role text, class text, privilege text) RETURNS void
+    AS 'MODULE_PATHNAME', 'pii_grant_by_name' LANGUAGE C VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.pii_grant(text, text, text) IS
+    'the same with the name of a role, or public';
+
+CREATE FUNCTION @extschema@.pii_revoke(role regrole, class text, privilege text) RETURNS void
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.pii_revoke(regrole, text, text) IS
+    'takes a privilege back, and warns when the role still has it from elsewhere';
+
+CREATE FUNCTION @extschema@.pii_revoke(role text, class text, privilege text) RETURNS void
+    AS 'MODULE_PATHNAME', 'pii_revoke_by_name' LANGUAGE C VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.pii_revoke(text, text, text) IS
+    'the same with the name of a role, or public';
+
+CREATE VIEW @extschema@.pii_privileges AS
+    SELECT role, CASE WHEN p.class_id = -1 THEN '*' ELSE coalesce(c.name, p.class_id::text) END AS class, privilege, is_granted
+    FROM (SELECT role::text, class_id, privilege, true AS is_granted FROM @extschema@.pii_privilege
+          UNION ALL
+          SELECT 'public', class_id, privilege, is_granted FROM @extschema@.pii_public_privilege
+          UNION ALL
+          SELECT 'public', -1, 'MASK', true
+          WHERE NOT EXISTS (SELECT FROM @extschema@.pii_public_privilege WHERE class_id = -1 AND privilege = 'MASK')) AS p
+    LEFT JOIN @extschema@.pii_classes AS c USING (class_id)
+    ORDER BY 1, 2, 3;
+COMMENT ON VIEW @extschema@.pii_privileges IS 'who may do what with the values of which class; superusers may do all';
+COMMENT ON COLUMN @extschema@.pii_privileges.role IS 'role, with all its members, or public';
+COMMENT ON COLUMN @extschema@.pii_privileges.class IS 'class, * for every class';
+COMMENT ON COLUMN @extschema@.pii_privileges.privilege IS
+    'REVEAL: plaintext and mask; MASK: the masked form; SEARCH: comparisons and keyed hashes; IMPORT: sealed text as input';
+COMMENT ON COLUMN @extschema@.pii_privileges.is_granted IS 'false: MASK, which PUBLIC has by default, was revoked';
+
+CREATE FUNCTION @extschema@.pii_stat_access_rows(
+    OUT database oid, OUT role oid, OUT class text, OUT sealed bigint, OUT revealed bigint, OUT masked bigint,
+    OUT searched bigint, OUT denied bigint, OUT failed bigint, OUT reset_at timestamp with time zone) RETURNS SETOF record
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.pii_stat_access_rows() IS 'rows of the view pii_stat_access';
+
+CREATE FUNCTION @extschema@.pii_stat_access_reset() RETURNS void
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION @extschema@.pii_stat_access_reset() IS 'sets the counters of pii_stat_access to zero, of all databases';
+
+CREATE VIEW @extschema@.pii_stat_access AS
+    SELECT d.datname AS database, coalesce(r.rolname, s.role::text) AS role, class, sealed, revealed, masked, searched, denied, failed, reset_at
+    FROM @extschema@.pii_stat_access_rows() AS s
+    LEFT JOIN pg_catalog.pg_database AS d ON d.oid = s.database LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = s.role;
+COMMENT ON VIEW @extschema@.pii_stat_access IS
+    'number of values by what was done with them, since the server started or pii_stat_access_reset(); one row without names for what did not fit';
+COMMENT ON COLUMN @extschema@.pii_stat_access.database IS 'name of the database';
+COMMENT ON COLUMN @extschema@.pii_stat_access.role IS 'current user at the time';
+COMMENT ON COLUMN @extschema@.pii_stat_access.class IS 'class of the values; NULL when it was not known';
+COMMENT ON COLUMN @extschema@.pii_stat_access.sealed IS 'values that were sealed, also again, or came in as sealed text';
+COMMENT ON COLUMN @extschema@.pii_stat_access.revealed IS 'values that were shown in plain';
+COMMENT ON COLUMN @extschema@.pii_stat_access.masked IS 'values that were shown masked';
+COMMENT ON COLUMN @extschema@.pii_stat_access.searched IS 'values that were hashed or compared';
+COMMENT ON COLUMN @extschema@.pii_stat_access.denied IS 'values that were refused for want of a privilege';
+COMMENT ON COLUMN @extschema@.pii_stat_access.failed IS 'values that could not be read or sealed';
+COMMENT ON COLUMN @extschema@.pii_stat_access.reset_at IS 'when counting began';
+
+REVOKE ALL ON FUNCTION @extschema@.pii_seal_canary(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pii_grant(regrole, text, text), @extschema@.pii_grant(text, text, text),
+    @extschema@.pii_revoke(regrole, text, text), @extschema@.pii_revoke(text, text, text),
+    @extschema@.pii_stat_access_reset(), @extschema@.pii_stat_access_rows() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.pii_stat_access_rows() TO pg_read_all_stats;
+GRANT SELECT ON @extschema@.pii_stat_access TO pg_read_all_stats;
+-- The tables too: whoever dumps the database reads them.
+GRANT SELECT ON @extschema@.pii_privileges, @extschema@.pii_privilege, @extschema@.pii_public_privilege TO PUBLIC;
 
 -- last_error can name what is wrong with the server's files.
 REVOKE ALL ON FUNCTION @extschema@.pii_keyring_rows() FROM PUBLIC;

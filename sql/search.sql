@@ -127,6 +127,7 @@ RESET enable_hashjoin;
 CREATE ROLE regress_reader;
 CREATE VIEW found_mails AS SELECT email FROM mails WHERE email = 'A@X.ORG' UNION ALL SELECT email FROM mails WHERE email IN ('1@x.org', '2@X.org');
 GRANT SELECT ON found_mails TO regress_reader;
+SELECT pii_grant('regress_reader', 'email', 'SEARCH');
 SET ROLE regress_reader;
 SELECT count(*) FROM found_mails;
 RESET ROLE;

@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "blind_index.h"
+#include "index_expression.h"
 #include "pg.h"
+#include "privileges.h"
 #include "type_modifier.h"
 #include "values.h"
 
@@ -92,11 +94,22 @@ bool FingerprintOfIndex(const VacAttrStats*, Datum value, uint64_t* fingerprint)
   return true;
 }
 
+/// The number of distinct values is known to who may read the column, so that it confirms a guess of who can
+/// add rows to the table. It is counted where nobody adds rows who may not search: where the column has a
+/// blind index, whose owner may.
+bool MayCountDistinct(const VacAttrStats* stats) {
+  Oid table = AnalyzedTable(stats);
+  int32 class_id = stats->attrtypmod < 0 ? kEveryClass : stats->attrtypmod;
+  return OidIsValid(table) && HasBlindIndex(table, static_cast<AttrNumber>(stats->tupattnum)) &&
+         (PrivilegesOn(class_id) & kSearch) != 0;
+}
+
 /// False for an expression of an index: it is not evaluated, because that needs keys and fails for a damaged
 /// value. The planner gets the statistics of the column instead (planner_support.cpp).
 Datum Prepare(FunctionCallInfo fcinfo, Fingerprint fingerprint) {
   auto* stats = reinterpret_cast<VacAttrStats*>(PG_GETARG_POINTER(0));
   if (fingerprint != FingerprintOfText && AnalyzesIndex(stats)) PG_RETURN_BOOL(false);
+  if (fingerprint == FingerprintOfText && !MayCountDistinct(stats)) fingerprint = nullptr;
   int target = StatisticsTarget(stats);
   if (target < 0) target = default_statistics_target;
   stats->extra_data = reinterpret_cast<void*>(fingerprint);

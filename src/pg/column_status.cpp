@@ -6,6 +6,7 @@
 #include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
+#include "sealed_column.h"
 #include "search.h"
 #include "shared_keys.h"
 
@@ -104,25 +105,6 @@ void EmitGeneratedColumns(ReturnSetInfo* result, const char* schema, Relation ta
   }
 }
 
-void RequireSealedColumn(Relation table, const char* column) {
-  if (table->rd_rel->relkind == RELKIND_VIEW) {
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                    errmsg("\"%s\" is not a table", RelationGetRelationName(table)),
-                    errhint("Ask about the table behind the view.")));
-  }
-  AttrNumber number = get_attnum(RelationGetRelid(table), column);
-  if (number <= 0) {
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" of relation \"%s\" does not exist",
-                                                       column, RelationGetRelationName(table))));
-  }
-  if (!IsOwnType(get_atttype(RelationGetRelid(table), number), "pii_text_in")) {
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                    errmsg("column \"%s\" of relation \"%s\" is not of type pii_text", column,
-                           RelationGetRelationName(table))));
-  }
-}
-
 }  // namespace
 }  // namespace pii
 
@@ -133,7 +115,7 @@ PII_FUNCTION(pii_column_status) {
   InitMaterializedSRF(fcinfo, 0);
   auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
   Relation table = table_open(table_oid, AccessShareLock);
-  pii::RequireSealedColumn(table, column_name);
+  pii::RequireSealedColumn(table_oid, column_name);
   // Entries of an index are counted without policies.
   if (check_enable_rls(table_oid, InvalidOid, true) == RLS_ENABLED) {
     ereport(ERROR,

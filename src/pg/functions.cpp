@@ -1,6 +1,7 @@
 // The functions that SQL calls by name. Each is argument, call, result.
 
 #include "pg.h"
+#include "privileges.h"
 #include "report.h"
 #include "sealed_value.h"
 #include "shared_keys.h"
@@ -28,17 +29,26 @@ PII_FUNCTION(pii_seal) {
   PG_RETURN_POINTER(pii::SealText(pii::StoredBytes(value), class_id));
 }
 
+PII_FUNCTION(pii_seal_canary) {
+  text* value = PG_GETARG_TEXT_PP(0);
+  uint16_t class_id = pii::RequireClassByName(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+  PG_RETURN_POINTER(pii::SealCanary(pii::StoredBytes(value), class_id));
+}
+
 PII_FUNCTION(pii_reveal) {
+  pii::RequireReveal(pii::ClassOfArgument(PG_GETARG_DATUM(0), pii::DeclaredClass(fcinfo, 0)));
   PG_RETURN_TEXT_P(pii::AsTextDatum(pii::RenderPlain(PG_GETARG_VARLENA_PP(0), VARHDRSZ)));
 }
 
 PII_FUNCTION(pii_try_reveal) {
+  pii::RequireReveal(pii::ClassOfArgument(PG_GETARG_DATUM(0), pii::DeclaredClass(fcinfo, 0)));
   pii::Rendered rendered;
   if (!pii::TryRenderPlain(PG_GETARG_VARLENA_PP(0), VARHDRSZ, &rendered)) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(pii::AsTextDatum(rendered));
 }
 
 PII_FUNCTION(pii_mask) {
+  pii::RequirePrivilege(pii::kMask, pii::ClassOfArgument(PG_GETARG_DATUM(0), pii::DeclaredClass(fcinfo, 0)));
   varlena* datum = PG_GETARG_VARLENA_PP(0);
   PG_RETURN_TEXT_P(pii::AsTextDatum(pii::RenderMasked(datum, VARHDRSZ, pii::ArgumentClass(fcinfo, 0))));
 }

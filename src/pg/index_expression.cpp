@@ -54,4 +54,30 @@ int16_t SourceColumn(Node* expression, Transform* transform) {
   return IsA(column, Var) ? reinterpret_cast<Var*>(column)->varattno : int16_t{0};
 }
 
+int16_t SourceOfEquality(Node* expression) {
+  Transform transform;
+  AttrNumber column = SourceColumn(expression, &transform);
+  return column > 0 && transform == Transform::kExact ? column : 0;
+}
+
+bool HasBlindIndex(uint32_t table_oid, int16_t attribute) {
+  bool found = false;
+  Relation table = table_open(table_oid, NoLock);
+  List* indexes = RelationGetIndexList(table);
+  ListCell* cell;
+  foreach (cell, indexes) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    for (int i = 0; i < index->rd_index->indnkeyatts && !found; ++i) {
+      Node* expression = KeyExpression(index, i);
+      if (expression == nullptr) expression = GenerationExpression(table, index->rd_index->indkey.values[i]);
+      found = SourceOfEquality(expression) == attribute;
+    }
+    index_close(index, NoLock);
+    if (found) break;
+  }
+  list_free(indexes);
+  table_close(table, NoLock);
+  return found;
+}
+
 }  // namespace pii

@@ -24,4 +24,11 @@ Node* StripRelabel(Node* expression);
 /// pii_word_index(column), and its transform; 0 for any other expression, and for none.
 int16_t SourceColumn(Node* expression, Transform* transform);
 
+/// SourceOfEquality returns the column that an index key serves equality of, pii_blind_index(column); 0 for
+/// any other expression.
+int16_t SourceOfEquality(Node* expression);
+
+/// HasBlindIndex tells whether a column has an index that serves equality.
+bool HasBlindIndex(uint32_t table, int16_t column);
+
 }  // namespace pii

@@ -1,46 +1,267 @@
-// With its default settings PostgreSQL logs the text of a failed statement, for a violated constraint the
-// whole row as text, and for COPY the line it was at. In a transaction that sealed or revealed values these
-// hold values, so the log goes without them; the client, who sent them, still gets all of it.
+// PostgreSQL writes statements, their parameters, failing rows and lines of COPY to its log, and quotes its
+// input in messages. Whether a statement concerns a sealed column is not known when it is logged:
+// log_statement comes before analysis, a syntax error instead of it, and functions do what their callers do
+// not show. So the whole log of a database that has the extension goes without literals.
 //
-// What fails before the first value is seen (a syntax error) is logged as it is, and so are statements that
-// are logged for their own sake (log_statement, log_min_duration_statement).
+// What belongs to the log alone is changed there alone (detail_log, hide_stmt, hide_ctx). The message itself
+// PostgreSQL sends to the client in the same words; it loses only what it quotes and what does not look like
+// a name.
+//
+// Nothing here may raise an error, or look anything up: an error while one is reported throws away the one
+// that is reported (elog.c). So the text is not lexed by PostgreSQL's own scanner, which does (sql_text.h).
 
 #include "log_guard.h"
 
+#include <initializer_list>
+
+#include "hidden_text.h"
+#include "log_text.h"
 #include "pg.h"
+#include "presence.h"
+#include "settings.h"
+#include "sql_text.h"
 
 namespace pii {
 namespace {
 
 emit_log_hook_type next_emit_log;
+post_parse_analyze_hook_type next_post_parse_analyze;
 
 /// Start of the last transaction that used values. It tells transactions apart, even where none has an id.
 TimestampTz values_in_use;
 
-bool ShowsRow(const ErrorData* error) {
-  int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+/// The last answer of MessageForOthers.
+struct {
+  const char* text;
+  TimestampTz statement;
+  const char* blanked;
+} for_others;
+
+/// Start of the last statement that was taken out of pg_stat_activity.
+TimestampTz hidden_activity;
+
+/// A session that does not know yet, at its first statement, hides. Processes without a database have no
+/// values.
+bool IsGuarded() {
+  if (settings.log_scrubbing == kScrubOff || !OidIsValid(MyDatabaseId)) return false;
+  return settings.log_scrubbing == kScrubAll || KnownPresence() != Presence::kAbsent;
+}
+
+bool ValuesInUse() { return values_in_use != 0 && values_in_use == GetCurrentTransactionStartTimestamp(); }
+
+/// Messages whose words depend on the language are known by the C function that reports them.
+bool IsReportedBy(const ErrorData* error, std::initializer_list<const char*> functions) {
+  if (error->funcname == nullptr) return false;
+  for (const char* function : functions) {
+    if (strcmp(error->funcname, function) == 0) return true;
+  }
+  return false;
+}
+
+bool EndsWith(const char* text, const char* end) {
+  size_t size = strlen(text);
+  size_t end_size = strlen(end);
+  return size >= end_size && memcmp(text + size - end_size, end, end_size) == 0;
+}
+
+bool StartsWith(const char* text, const char* start) { return strncmp(text, start, strlen(start)) == 0; }
+
+/// Adds a paragraph to what only the log gets to see.
+void AddDetail(ErrorData* error, const char* what, const char* text) {
+  const char* before = error->detail_log != nullptr ? error->detail_log : error->detail;
+  error->detail_log =
+      before != nullptr ? psprintf("%s\n%s%s", before, what, text) : psprintf("%s%s", what, text);
+}
+
+/// Messages that are about a statement: log_statement, log_min_duration_statement, auto_explain, pgaudit.
+bool ShowsStatement(const ErrorData* error) {
+  return error->elevel < ERROR &&
+         IsReportedBy(error,
+                      {"exec_simple_query", "exec_parse_message", "exec_bind_message", "exec_execute_message",
+                       "exec_replication_command", "explain_ExecutorEnd", "log_audit_event"});
+}
+
+/// The duration stays, and so do the names of what was executed.
+void HideStatementMessage(ErrorData* error) {
+  constexpr char kPlan[] = "plan:\n";
+  constexpr char kMilliseconds[] = " ms";
+  constexpr ptrdiff_t kLongestDuration = 40;
+  const char* plan = strstr(error->message, kPlan);
+  if (IsReportedBy(error, {"explain_ExecutorEnd"}) && plan != nullptr) {
+    error->message =
+        Hidden(error->message, HidePlan, static_cast<size_t>(plan - error->message) + strlen(kPlan));
+    return;
+  }
+  size_t kept = 0;
+  const char* duration = strstr(error->message, kMilliseconds);
+  if (debug_query_string != nullptr && EndsWith(error->message, debug_query_string)) {
+    kept = strlen(error->message) - strlen(debug_query_string);
+  } else if (duration != nullptr && duration - error->message < kLongestDuration) {
+    kept = static_cast<size_t>(duration - error->message) + strlen(kMilliseconds);
+  }
+  error->message = Hidden(error->message, HideLiterals, kept);
+}
+
+/// The statement that failed. PostgreSQL takes it from a variable of its own.
+void HideStatement(ErrorData* error) {
+  if (error->hide_stmt || debug_query_string == nullptr || !MayHaveLiterals(debug_query_string)) return;
+  char* hidden = Hidden(debug_query_string, HideLiterals);
+  // After an error, a session's statement is over: PostgreSQL sets the variable to null before it frees
+  // memory.
+  if (error->elevel >= ERROR && MyBackendType == B_BACKEND) {
+    debug_query_string = hidden;
+    pgstat_report_activity(STATE_RUNNING, hidden);  // it may have failed before HideActivity
+  } else {
+    error->hide_stmt = true;
+    AddDetail(error, "Statement: ", hidden);
+  }
+}
+
+void HideContextLines(ErrorData* error) {
+  if (error->context == nullptr || error->hide_ctx) return;
+  error->hide_ctx = true;
+  AddDetail(error, "Context: ", Hidden(error->context, HideContext));
+}
+
+/// Categories of messages that quote what they were given: a value that is no number, and a value in double
+/// quotes by mistake, which is a column, cursor or schema that does not exist.
+bool QuotesInput(int category) {
+  for (int quoting :
+       {ERRCODE_DATA_EXCEPTION, ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION, ERRCODE_INVALID_CURSOR_NAME,
+        ERRCODE_INVALID_SQL_STATEMENT_NAME, ERRCODE_INVALID_SCHEMA_NAME, ERRCODE_INVALID_CATALOG_NAME,
+        ERRCODE_SAVEPOINT_EXCEPTION, ERRCODE_FEATURE_NOT_SUPPORTED}) {
+    if (category == ERRCODE_TO_CATEGORY(quoting)) return true;
+  }
+  return false;
+}
+
+bool ShowsRow(int category) {
   return category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
          category == ERRCODE_WITH_CHECK_OPTION_VIOLATION;
 }
 
-void HideValues(ErrorData* error) {
-  if (values_in_use != 0 && values_in_use == GetCurrentTransactionStartTimestamp()) {
-    error->hide_stmt = true;
-    error->hide_ctx = true;
-    if (error->detail != nullptr && error->detail_log == nullptr && ShowsRow(error)) {
-      error->detail_log = pstrdup("Not logged, because values of sealed columns were in use.");
-    }
+constexpr char kNotLogged[] = "Not logged, because it may hold values.";
+
+void HideDetail(ErrorData* error) {
+  const char* detail = error->detail_log != nullptr ? error->detail_log : error->detail;
+  if (detail == nullptr) return;
+  int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+  if (IsReportedBy(error, {"elog_node_display"})) {  // debug_print_parse and its like
+    error->detail_log = pstrdup("Not logged, because a tree holds the literals of its statement.");
+  } else if (ShowsStatement(error) || category == ERRCODE_PLPGSQL_ERROR) {
+    error->detail_log = Hidden(detail, HideLiterals);
+  } else if (error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED) {
+    error->detail_log = Hidden(detail, HideDeadlock);
+  } else if (ShowsRow(category) && ValuesInUse()) {
+    error->detail_log = Hidden(detail, HideRow);
+  } else if (QuotesInput(category)) {
+    // The parser of XML shows the line it was at.
+    bool has_lines = strchr(detail, '\n') != nullptr;
+    error->detail_log = has_lines ? pstrdup(kNotLogged) : Hidden(detail, HideQuoted);
   }
+}
+
+void HideMessage(ErrorData* error) {
+  if (error->message == nullptr) return;
+  if (ShowsStatement(error)) {
+    HideStatementMessage(error);
+  } else if (error->sqlerrcode == ERRCODE_SYNTAX_ERROR) {
+    error->message = Hidden(error->message, HideNear);
+  } else if (QuotesInput(ERRCODE_TO_CATEGORY(error->sqlerrcode))) {
+    error->message = Hidden(error->message, HideQuoted);
+  }
+}
+
+/// What functions say by themselves may be anything: RAISE and ASSERT of PL/pgSQL, and the same in PL/Python,
+/// PL/Perl and PL/Tcl.
+bool IsRaised(const ErrorData* error) {
+  return IsReportedBy(error,
+                      {"exec_stmt_raise", "exec_stmt_assert", "PLy_output", "do_util_elog", "pltcl_elog"});
+}
+
+/// The client gets what was raised; the log gets a line of its own, without literals, or without any of it
+/// where values are in use.
+void LogRaised(ErrorData* error) {
+  error->output_to_server = false;
+  const char* text = ValuesInUse() ? kNotLogged : Hidden(error->message, HideLiterals);
+  const char* function = error->context != nullptr ? Hidden(error->context, HideContext) : nullptr;
+  ErrorContextCallback* callbacks = error_context_stack;
+  error_context_stack = nullptr;  // they would add the context as it is
+  ereport(LOG_SERVER_ONLY,
+          (errcode(error->sqlerrcode),
+           errmsg_internal("raised by a function (%s): %s", error_severity(error->elevel), text),
+           function != nullptr ? errdetail_internal("Context: %s", function) : 0));
+  error_context_stack = callbacks;
+}
+
+void Guard(ErrorData* error) {
+  if (error->message_id != nullptr && StartsWith(error->message_id, "pii audit: ")) return;
+  if (IsRaised(error)) {
+    LogRaised(error);
+    return;
+  }
+  HideDetail(error);
+  HideMessage(error);
+  HideStatement(error);
+  HideContextLines(error);
+  if (error->internalquery != nullptr) {
+    error->internalquery = pstrdup(error->internalquery);
+    Blank(error->internalquery);
+  }
+}
+
+void EmitLog(ErrorData* error) {
+  if (IsGuarded()) Guard(error);
   if (next_emit_log != nullptr) next_emit_log(error);
+}
+
+void NoteStatement(ParseState* state, Query* query, JumbleState* jumble) {
+  FindPresence();
+  HideActivity();
+  // pg_stat_statements, before or behind this hook, leaves out constants and keeps comments. Analysis is
+  // over; nobody else looks at the text any more.
+  state->p_sourcetext = MessageForOthers(state->p_sourcetext);
+  if (next_post_parse_analyze != nullptr) next_post_parse_analyze(state, query, jumble);
 }
 
 }  // namespace
 
 void InstallLogGuard() {
   next_emit_log = emit_log_hook;
-  emit_log_hook = HideValues;
+  emit_log_hook = EmitLog;
+  next_post_parse_analyze = post_parse_analyze_hook;
+  post_parse_analyze_hook = NoteStatement;
 }
 
 void NoteValuesInUse() { values_in_use = GetCurrentTransactionStartTimestamp(); }
+
+const char* TextForOthers(const char* text) {
+  FindPresence();
+  if (text == nullptr || !IsGuarded() || !MayHaveLiterals(text)) return text;
+  char* copy = pstrdup(text);
+  Blank(copy);
+  return copy;
+}
+
+const char* MessageForOthers(const char* text) {
+  if (text != debug_query_string || text == nullptr || MessageContext == nullptr) return TextForOthers(text);
+  // A client may send thousands of commands in one text, and this is asked for each.
+  TimestampTz statement = GetCurrentStatementStartTimestamp();
+  if (for_others.text == text && for_others.statement == statement) return for_others.blanked;
+  MemoryContext outer = MemoryContextSwitchTo(MessageContext);
+  for_others = {text, statement, TextForOthers(text)};
+  MemoryContextSwitchTo(outer);
+  return for_others.blanked;
+}
+
+void HideActivity() {
+  TimestampTz statement = GetCurrentStatementStartTimestamp();
+  if (statement == hidden_activity || !IsGuarded() || debug_query_string == nullptr) return;
+  hidden_activity = statement;
+  if (!MayHaveLiterals(debug_query_string)) return;
+  char* hidden = Hidden(debug_query_string, HideLiterals);
+  pgstat_report_activity(STATE_RUNNING, hidden);
+  pfree(hidden);
+}
 
 }  // namespace pii

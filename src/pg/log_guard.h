@@ -2,11 +2,23 @@
 
 namespace pii {
 
-/// InstallLogGuard keeps values out of what PostgreSQL adds to an error in the server log: the statement, the
-/// failing row and the line of COPY. Called from _PG_init.
+/// InstallLogGuard keeps values out of the server log: literals and parameters of statements, what a message
+/// quotes, failing rows and lines of COPY (pii.log_scrubbing). Called from _PG_init.
 void InstallLogGuard();
 
 /// NoteValuesInUse remembers that the current transaction sealed or revealed values.
 void NoteValuesInUse();
+
+/// TextForOthers returns the text of a statement as other libraries may keep it (pg_stat_statements):
+/// literals overwritten, positions the same. It is `text` itself, or palloc'ed.
+const char* TextForOthers(const char* text);
+
+/// MessageForOthers is TextForOthers for one of the commands of a client's message; the answer lives as long
+/// as the message.
+const char* MessageForOthers(const char* text);
+
+/// HideActivity takes the literals of the current statement out of pg_stat_activity. PostgreSQL put them
+/// there before it asked anybody.
+void HideActivity();
 
 }  // namespace pii

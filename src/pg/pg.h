@@ -16,6 +16,7 @@ extern "C" {
 #include "access/detoast.h"
 #include "access/genam.h"
 #include "access/gin.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
@@ -30,6 +31,8 @@ extern "C" {
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_operator.h"
@@ -37,9 +40,13 @@ extern "C" {
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "commands/progress.h"
+#include "commands/trigger.h"
 #include "commands/vacuum.h"
 #include "common/hashfn.h"
+#include "common/ip.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -53,21 +60,32 @@ extern "C" {
 #include "optimizer/paths.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
+#include "parser/analyze.h"
 #include "parser/parsetree.h"
+#include "parser/parser.h"
 #include "port/atomics.h"
+#include "replication/logicalworker.h"
+#include "replication/walsender.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "storage/shmem.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/expandeddatum.h"
+#include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -79,6 +97,7 @@ extern "C" {
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
+#include "utils/varlena.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -141,6 +160,16 @@ inline bool AnalyzesIndex(const VacAttrStats* stats) {
 #endif
 }
 
+/// The table whose column ANALYZE looks at; 0 when PostgreSQL (17) does not say.
+inline Oid AnalyzedTable(const VacAttrStats* stats) {
+#if PG_VERSION_NUM >= 170000
+  (void)stats;
+  return InvalidOid;
+#else
+  return stats->attr->attrelid;
+#endif
+}
+
 /// True while this process runs ANALYZE. Only with track_activities, which is on by default.
 inline bool IsAnalyzing() {
   return MyBEEntry != nullptr && MyBEEntry->st_progress_command == PROGRESS_COMMAND_ANALYZE;
@@ -163,6 +192,14 @@ inline bool WalkExpression(Node* node, bool (*walker)(Node*, void*), void* conte
 }
 inline bool WalkQuery(Query* query, bool (*walker)(Node*, void*)) {
   return query_tree_walker(query, AsCallback(walker), nullptr, 0);
+}
+inline bool WalkPlan(PlanState* state, bool (*walker)(PlanState*, void*), void* context) {
+#if PG_VERSION_NUM >= 160000
+  return planstate_tree_walker(state, walker, context);
+#else
+  auto plain = reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker));
+  return planstate_tree_walker(state, plain, context);
+#endif
 }
 inline Node* MutateExpression(Node* node, Node* (*mutator)(Node*, void*)) {
   return expression_tree_mutator(node, AsCallback(mutator), nullptr);

@@ -31,13 +31,6 @@ get_relation_info_hook_type next_relation_info;
 get_index_stats_hook_type next_index_stats;
 set_rel_pathlist_hook_type next_pathlist;
 
-/// The column that an index key serves equality of; 0 for any other expression.
-AttrNumber SourceOfEquality(Node* node) {
-  Transform transform;
-  AttrNumber column = SourceColumn(node, &transform);
-  return column > 0 && transform == Transform::kExact ? column : 0;
-}
-
 // Aliases.
 
 /// The index again, with the sealed column in place of each key that is a blind index of it; null when there
@@ -250,26 +243,6 @@ ScalarArrayOpExpr* AsEqualsAny(FuncExpr* call) {
   any->args = call->args;
   any->location = -1;
   return any;
-}
-
-bool HasBlindIndex(Oid table_oid, AttrNumber attribute) {
-  bool found = false;
-  Relation table = table_open(table_oid, NoLock);
-  List* indexes = RelationGetIndexList(table);
-  ListCell* cell;
-  foreach (cell, indexes) {
-    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    for (int i = 0; i < index->rd_index->indnkeyatts && !found; ++i) {
-      Node* expression = KeyExpression(index, i);
-      if (expression == nullptr) expression = GenerationExpression(table, index->rd_index->indkey.values[i]);
-      found = SourceOfEquality(expression) == attribute;
-    }
-    index_close(index, NoLock);
-    if (found) break;
-  }
-  list_free(indexes);
-  table_close(table, NoLock);
-  return found;
 }
 
 /// Is `node` for sure a column that has no index? Of a view or a table with partitions one cannot say yet;

@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include "access_log.h"
 #include "pg.h"
 #include "settings.h"
 #include "shared_keys.h"
@@ -72,6 +73,7 @@ const char* ClassLabel(uint16_t class_id) {
 }  // namespace
 
 void ReportStatus(Status status, Origin origin, uint16_t class_id, uint16_t key_version) {
+  NoteAccess(Operation::kFailed, class_id, key_version);
   switch (status) {
     case Status::kNotSealed:
       ReportDamage(origin, "It does not begin with the mark of a sealed value.");
@@ -107,7 +109,10 @@ void ReportStatus(Status status, Origin origin, uint16_t class_id, uint16_t key_
                errmsg("key version %u of domain \"%s\" is not in the keyring", key_version, settings.domain),
                errdetail("A value of class %s needs it.", ClassLabel(class_id)),
                errhint("Give the server the keyring that holds this version, and restart it; or set "
-                       "pii.domain to the domain that the value belongs to.")));
+                       "pii.domain to the domain that the value belongs to.%s",
+                       origin == Origin::kSealedText ? " A superuser may restore sealed text without its "
+                                                       "key: SET pii.accept_unverified = on."
+                                                     : "")));
     case Status::kKeyDisabled:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("key version %u of domain \"%s\" is disabled", key_version, settings.domain),
@@ -126,6 +131,17 @@ void ReportStatus(Status status, Origin origin, uint16_t class_id, uint16_t key_
 
 void ReportSealFailure(Status status, uint16_t class_id) {
   ReportStatus(status, Origin::kStored, class_id, SealPrimary());
+}
+
+void ReportLockedImport(uint16_t class_id, uint16_t key_version) {
+  NoteAccess(Operation::kFailed, class_id, key_version);
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("key version %u of domain \"%s\" is needed, and no keyring is loaded", key_version,
+                         settings.domain),
+                  errdetail("Sealed text of class %s was sealed under it.", ClassLabel(class_id)),
+                  errhint("Give the server the keyring that holds this version. A superuser may restore "
+                          "without keys: SET pii.accept_unverified = on, and CALL pii_verify_column() once "
+                          "the keys are there.")));
 }
 
 void ReportTooLong() {

@@ -16,6 +16,9 @@ enum class Origin { kStored, kSealedText };
 /// ReportStatus for a failure that concerns no stored value, such as sealing a new one.
 [[noreturn]] void ReportSealFailure(Status status, uint16_t class_id);
 
+/// ReportLockedImport raises the error for sealed text in a server that has no keys to check it with.
+[[noreturn]] void ReportLockedImport(uint16_t class_id, uint16_t key_version);
+
 /// ReportTooLong raises the error for a value or its sealed form above PostgreSQL's limit for a datum.
 [[noreturn]] void ReportTooLong();
 

@@ -2,7 +2,9 @@
 
 #include "search.h"
 
+#include "access_log.h"
 #include "pg.h"
+#include "privileges.h"
 #include "report.h"
 #include "shared_keys.h"
 #include "type_modifier.h"
@@ -15,6 +17,24 @@ namespace {
 PlainValue OpenArgument(FunctionCallInfo fcinfo, int argument, bool is_text) {
   if (is_text) return OpenText(StoredBytes(PG_GETARG_VARLENA_PP(argument)));
   return OpenValue(PG_GETARG_DATUM(argument), ArgumentClass(fcinfo, argument));
+}
+
+/// Text has no class yet, so it is class text.
+void RequireSearch(FunctionCallInfo fcinfo, int argument, bool is_text) {
+  if (is_text) {
+    RequirePrivilege(kSearch, kTextClass);
+  } else {
+    RequireSearchOfArgument(fcinfo, argument);
+  }
+}
+
+void NoteSearched(const PlainValue& value) {
+  NoteAccess(Operation::kSearched, value.class_id, value.key_version);
+}
+
+/// Two values that were compared count as one search, of the class that has one.
+void NoteCompared(const PlainValue& left, const PlainValue& right) {
+  NoteSearched(left.class_id != kTextClass ? left : right);
 }
 
 /// Terms being collected, in palloc'ed memory.
@@ -95,11 +115,15 @@ Datum ArrayOf(FunctionCallInfo fcinfo, const Terms& terms) {
 Datum SearchTerms(FunctionCallInfo fcinfo, bool is_text) {
   uint16_t class_id = ClassArgument(fcinfo, 1);
   Transform transform = TransformArgument(fcinfo, 2, false);
+  RequirePrivilege(kSearch, class_id);
+  RequireSearch(fcinfo, 0, is_text);
   Terms terms{};
   PlainValue value = OpenArgument(fcinfo, 0, is_text);
+  RequireSearchOfOpened(&value);
   Status status = AppendTerms(&terms, value, class_id, transform);
   CloseValue(&value);
   if (status != Status::kOk) ReportSearchFailure(status, class_id, transform);
+  NoteAccess(Operation::kSearched, class_id, 0);
   return ArrayOf(fcinfo, terms);
 }
 
@@ -131,15 +155,19 @@ bool EqualArguments(FunctionCallInfo fcinfo, bool left_is_text, bool right_is_te
   // ANALYZE compares the rows of a column of a row type, without an expression; it must not need keys. It
   // keeps some of those rows, sealed as they are.
   if (fcinfo->flinfo->fn_expr == nullptr && IsAnalyzing()) return false;
+  RequireSearch(fcinfo, 0, left_is_text);
+  RequireSearch(fcinfo, 1, right_is_text);
   // What may raise an error is opened first, text before a value.
   int first = right_is_text ? 1 : 0;
   PlainValue one = OpenArgument(fcinfo, first, left_is_text || right_is_text);
+  RequireSearchOfOpened(&one);
   PlainValue other = OpenBeside(&one, PG_GETARG_DATUM(1 - first), ArgumentClass(fcinfo, 1 - first));
   bool equal = false;
   Status status = Equal(one, other, &equal);
   CloseValue(&one);
   CloseValue(&other);
   if (status != Status::kOk) ReportSearchFailure(status, SharedClass(one, other), Transform::kExact);
+  NoteCompared(one, other);
   return equal;
 }
 
@@ -163,17 +191,25 @@ Elements ElementsOf(ArrayType* array) {
   return elements;
 }
 
+/// Opens an element that the current user may search.
 PlainValue OpenElement(const Elements& elements, int i, uint16_t legacy_class) {
-  if (elements.are_text) return OpenText(StoredBytes(PG_DETOAST_DATUM_PACKED(elements.datums[i])));
-  return OpenValue(elements.datums[i], legacy_class);
+  Datum datum = elements.datums[i];
+  RequirePrivilege(kSearch, elements.are_text ? kTextClass : ClassOfArgument(datum, legacy_class));
+  PlainValue value = elements.are_text ? OpenText(StoredBytes(PG_DETOAST_DATUM_PACKED(datum)))
+                                       : OpenValue(datum, legacy_class);
+  RequireSearchOfOpened(&value);
+  return value;
 }
 
 uint64 HashArgument(FunctionCallInfo fcinfo, bool is_text) {
+  RequireSearch(fcinfo, 0, is_text);
   PlainValue value = OpenArgument(fcinfo, 0, is_text);
+  RequireSearchOfOpened(&value);
   uint64_t hash = 0;
   Status status = CallProtector([&](Protector& protector) { return protector.Hash(value.operand(), &hash); });
   CloseValue(&value);
   if (status != Status::kOk) ReportSearchFailure(status, value.class_id, Transform::kExact);
+  NoteSearched(value);
   return hash;
 }
 
@@ -186,10 +222,22 @@ Datum ExtendedHash(FunctionCallInfo fcinfo, bool is_text) {
 
 }  // namespace
 
+void RequireSearchOfArgument(FunctionCallInfo fcinfo, int argument) {
+  RequirePrivilege(kSearch, ClassOfArgument(PG_GETARG_DATUM(argument), DeclaredClass(fcinfo, argument)));
+}
+
+void RequireSearchOfOpened(PlainValue* value) {
+  if ((PrivilegesOn(value->class_id) & kSearch) != 0) return;
+  CloseValue(value);
+  RequirePrivilege(kSearch, value->class_id);
+}
+
 bool IsUnreadableInAnalyze(FunctionCallInfo fcinfo) {
   if (!IsAnalyzing()) return false;
+  Datum value = PG_GETARG_DATUM(0);
   uint64_t fingerprint;
-  return !TryFingerprint(PG_GETARG_DATUM(0), ArgumentClass(fcinfo, 0), &fingerprint);
+  return (PrivilegesOn(ClassOfArgument(value, DeclaredClass(fcinfo, 0))) & kSearch) == 0 ||
+         !TryFingerprint(value, ArgumentClass(fcinfo, 0), &fingerprint);
 }
 
 void OpenScratch(Scratch* scratch, size_t size) {
@@ -251,6 +299,7 @@ void ReportSearchFailure(Status status, uint16_t class_id, Transform transform) 
 PII_FUNCTION(pii_blind_index) {
   if (pii::IsUnreadableInAnalyze(fcinfo)) PG_RETURN_NULL();
   pii::Transform transform = pii::TransformArgument(fcinfo, 1, false);
+  pii::RequireSearchOfArgument(fcinfo, 0);
   pii::PlainValue value = pii::OpenArgument(fcinfo, 0, false);
   pii::Scratch scratch;
   pii::OpenScratch(&scratch, pii::NormalizedBound(value.size));
@@ -261,8 +310,10 @@ PII_FUNCTION(pii_blind_index) {
   });
   pii::CloseScratch(&scratch);
   pii::CloseValue(&value);
+  if (status != pii::Status::kOk && status != pii::Status::kNoPart)
+    pii::ReportSearchFailure(status, value.class_id, transform);
+  pii::NoteSearched(value);
   if (status == pii::Status::kNoPart) PG_RETURN_NULL();
-  if (status != pii::Status::kOk) pii::ReportSearchFailure(status, value.class_id, transform);
   PG_RETURN_POINTER(index_value);
 }
 
@@ -276,6 +327,7 @@ PII_FUNCTION(pii_search_terms_of_value) { return pii::SearchTerms(fcinfo, false)
 PII_FUNCTION(pii_search_terms_of_array) {
   pii::Elements elements = pii::ElementsOf(PG_GETARG_ARRAYTYPE_P(0));
   uint16_t class_id = pii::ClassArgument(fcinfo, 1);
+  pii::RequirePrivilege(pii::kSearch, class_id);
   pii::Terms terms{};
   for (int i = 0; i < elements.count; ++i) {
     CHECK_FOR_INTERRUPTS();
@@ -287,6 +339,7 @@ PII_FUNCTION(pii_search_terms_of_array) {
     pii::Status status = pii::AppendTerms(&terms, value, class_id, pii::Transform::kExact);
     pii::CloseValue(&value);
     if (status != pii::Status::kOk) pii::ReportSearchFailure(status, class_id, pii::Transform::kExact);
+    pii::NoteAccess(pii::Operation::kSearched, class_id, 0);
   }
   return pii::ArrayOf(fcinfo, terms);
 }
@@ -303,6 +356,7 @@ PII_FUNCTION(text_ne_pii_text) { PG_RETURN_BOOL(!pii::EqualArguments(fcinfo, tru
 PII_FUNCTION(pii_text_eq_any) {
   pii::Elements elements = pii::ElementsOf(PG_GETARG_ARRAYTYPE_P(1));
   uint16_t column_class = pii::ArgumentClass(fcinfo, 0);
+  pii::RequireSearchOfArgument(fcinfo, 0);
   bool has_null = false;
   for (int i = 0; i < elements.count; ++i) {
     CHECK_FOR_INTERRUPTS();
@@ -317,6 +371,7 @@ PII_FUNCTION(pii_text_eq_any) {
     if (status != pii::Status::kOk) {
       pii::ReportSearchFailure(status, pii::SharedClass(value, element), pii::Transform::kExact);
     }
+    pii::NoteCompared(value, element);
     if (equal) PG_RETURN_BOOL(true);
   }
   if (has_null) PG_RETURN_NULL();

@@ -3,6 +3,7 @@
 #include "normalize.h"
 #include "pii_class.h"
 #include "status.h"
+#include "values.h"
 
 struct FunctionCallInfoBaseData;
 
@@ -20,9 +21,18 @@ struct Scratch {
 void OpenScratch(Scratch* scratch, size_t size);
 void CloseScratch(Scratch* scratch);
 
-/// IsUnreadableInAnalyze tells whether ANALYZE evaluates the call, and the value cannot be read: no keys, or
-/// it is damaged. It evaluates all expressions of an index when it wants any of them, and must not fail.
+/// IsUnreadableInAnalyze tells whether ANALYZE evaluates the call, and the value cannot be read: no keys, it
+/// is damaged, or the table's owner may not search it. It evaluates all expressions of an index when it wants
+/// any of them, and must not fail.
 bool IsUnreadableInAnalyze(FunctionCallInfoBaseData* fcinfo);
+
+/// RequireSearchOfArgument raises 42501 when the current user may not search the class of an argument of type
+/// pii_text. It is asked before the value is opened.
+void RequireSearchOfArgument(FunctionCallInfoBaseData* fcinfo, int argument);
+
+/// RequireSearchOfOpened is for a value whose class nobody could know before it was opened: text that is
+/// sealed text. It closes the value before it raises the error.
+void RequireSearchOfOpened(PlainValue* value);
 
 /// ClassArgument returns the class that an argument of type text names. Raises 22023 when there is none.
 uint16_t ClassArgument(FunctionCallInfoBaseData* fcinfo, int argument);

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "pg.h"
+#include "reader_view.h"
 #include "shared_keys.h"
 
 namespace pii {
@@ -14,11 +15,36 @@ const config_enum_entry kViews[] = {
     {"redacted", kViewRedacted, false}, {"sealed", kViewSealed, false}, {nullptr, 0, false},
 };
 
+const config_enum_entry kAudits[] = {
+    {"off", kAuditOff, false},
+    {"reveal", kAuditReveal, false},
+    {"all", kAuditAll, false},
+    {nullptr, 0, false},
+};
+
+const config_enum_entry kScrubbings[] = {
+    {"off", kScrubOff, false},
+    {"sealed", kScrubSealed, false},
+    {"all", kScrubAll, false},
+    {nullptr, 0, false},
+};
+
+/// A purpose is one line of the log.
+constexpr size_t kLongestPurpose = 200;
+
+bool CheckPurpose(char** purpose, void**, GucSource) {
+  if (strlen(*purpose) <= kLongestPurpose) return true;
+  GUC_check_errdetail("A purpose has at most %zu bytes.", kLongestPurpose);
+  return false;
+}
+
 /// Plans may have a blind index value folded in, as an IMMUTABLE function allows: it is the old domain's.
 void AssignDomain(const char*, void*) {
   DetachKeys();
   ResetPlanCache();
 }
+
+void AssignSealedApplications(const char*, void*) { ForgetApplication(); }
 
 /// What is read when the server starts. A session that loads the library later cannot define such settings.
 void DefineServerSettings() {
@@ -48,6 +74,30 @@ void DefineSettings() {
   DefineCustomEnumVariable("pii.view", "How values of sealed columns are shown.",
                            "auto shows as much as the role may see; the others show less.", &settings.view,
                            kViewAuto, kViews, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable(
+      "pii.sealed_applications", "Applications that see sealed text, by application_name.",
+      "A list with commas. What copies data in bulk belongs here; it needs no plaintext and cannot leak it.",
+      &settings.sealed_applications,
+      "pg_dump, pg_dumpall, pg_restore, postgres_fdw, citus_internal, citus_rebalancer", PGC_SUSET, 0,
+      nullptr, AssignSealedApplications, nullptr);
+  DefineCustomEnumVariable("pii.audit", "Which uses of values are written to the server log.",
+                           "reveal: values shown in plain, and refusals; all: every use.", &settings.audit,
+                           kAuditOff, kAudits, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("pii.purpose", "What the session reveals values for.",
+                             "It stands in the audit lines.", &settings.purpose, "", PGC_USERSET, 0,
+                             CheckPurpose, nullptr, nullptr);
+  DefineCustomBoolVariable("pii.require_purpose", "Lets nobody reveal values who has not set pii.purpose.",
+                           nullptr, &settings.require_purpose, false, PGC_SUSET, 0, nullptr, nullptr,
+                           nullptr);
+  DefineCustomEnumVariable(
+      "pii.log_scrubbing", "Where the server log goes without literals and parameters.",
+      "sealed: in databases that have the extension; all: everywhere. Statements stay readable.",
+      &settings.log_scrubbing, kScrubSealed, kScrubbings, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable(
+      "pii.accept_unverified", "Stores sealed text whose key is not there, without authenticating it.",
+      "For a restore into a server without the keys. pii_verify_column() finds what is damaged or forged, "
+      "once they are there.",
+      &settings.accept_unverified, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable(
       "pii.core_dumps", "Lets a server process that holds keys dump core.",
       "Off, such a process is marked as not dumpable: a core file would hold keys and values.",

@@ -5,6 +5,12 @@ namespace pii {
 /// View is what a reader gets to see of a value (pii.view), from most to least.
 enum View : int { kViewAuto, kViewPlain, kViewMasked, kViewRedacted, kViewSealed };
 
+/// Audit is which uses of values are written to the server log (pii.audit).
+enum Audit : int { kAuditOff, kAuditReveal, kAuditAll };
+
+/// LogScrubbing is where the server log goes without literals and parameters (pii.log_scrubbing).
+enum LogScrubbing : int { kScrubOff, kScrubSealed, kScrubAll };
+
 /// The settings under `pii.`, as PostgreSQL keeps them.
 struct Settings {
   char* keyring_file;
@@ -12,6 +18,12 @@ struct Settings {
   int keyring_timeout;  ///< milliseconds
   char* domain;
   int view;
+  char* sealed_applications;
+  int audit;
+  char* purpose;
+  bool require_purpose;
+  int log_scrubbing;
+  bool accept_unverified;
   bool core_dumps;
 };
 extern Settings settings;

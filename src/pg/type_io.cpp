@@ -2,9 +2,9 @@
 
 #include "pg.h"
 #include "pii_class.h"
+#include "reader_view.h"
 #include "sealed_value.h"
 #include "secret.h"
-#include "settings.h"
 #include "type_modifier.h"
 #include "values.h"
 
@@ -19,19 +19,17 @@ varlena* SealInput(ByteView text, int32 type_modifier) {
 /// The one choke point for reading: what a client, a cast, COPY, JSON, format() and every other consumer of
 /// the type's text gets. Legacy plaintext has no class here, so it shows nothing.
 Rendered RenderView(varlena* datum, size_t head) {
-  switch (settings.view) {
-    case kViewAuto:
+  bool is_legacy = !IsSealed(StoredBytes(datum));
+  switch (ViewFor(ClassOf(datum, kTextClass))) {
     case kViewPlain:
-      if (!IsSealed(StoredBytes(datum))) return RenderMasked(datum, head, kTextClass);
-      return RenderPlain(datum, head);
+      return is_legacy ? RenderMasked(datum, head, kTextClass) : RenderPlain(datum, head);
     case kViewMasked:
       return RenderMasked(datum, head, kTextClass);
-    case kViewRedacted:
-      return RenderRedacted(datum, head, kTextClass);
     case kViewSealed:
       return RenderSealed(datum, head, kTextClass);
+    default:
+      return RenderRedacted(datum, head, kTextClass);
   }
-  elog(ERROR, "unexpected pii.view %d", settings.view);
 }
 
 ByteView CStringBytes(const char* text) { return AsBytes(std::string_view(text)); }
@@ -66,7 +64,8 @@ PII_FUNCTION(pii_text_send) {
 
 /// pii_text(pii_text, integer, boolean): a value takes the class of the column it goes to.
 PII_FUNCTION(pii_text) {
-  PG_RETURN_POINTER(pii::ChangeClass(PG_GETARG_DATUM(0), pii::CheckTypeModifier(PG_GETARG_INT32(1))));
+  PG_RETURN_POINTER(pii::ChangeClass(PG_GETARG_DATUM(0), pii::DeclaredClass(fcinfo, 0),
+                                     pii::CheckTypeModifier(PG_GETARG_INT32(1))));
 }
 
 /// pii_text(text, integer, boolean), also for varchar.

@@ -61,9 +61,9 @@ int32_t DeclaredModifier(Node* expression) {
   return modifier;
 }
 
-uint16_t ArgumentClass(FunctionCallInfo fcinfo, int argument) {
+int32_t DeclaredClass(FunctionCallInfo fcinfo, int argument) {
   Node* call = fcinfo->flinfo != nullptr ? fcinfo->flinfo->fn_expr : nullptr;
-  if (call == nullptr) return kTextClass;
+  if (call == nullptr) return kNoClass;
   List* arguments = NIL;
   if (IsA(call, FuncExpr)) arguments = reinterpret_cast<FuncExpr*>(call)->args;
   // IS DISTINCT FROM and NULLIF are an OpExpr by another tag.
@@ -73,9 +73,14 @@ uint16_t ArgumentClass(FunctionCallInfo fcinfo, int argument) {
     arguments = reinterpret_cast<ScalarArrayOpExpr*>(call)->args;
     argument = 0;  // of the column, whichever side a hash table calls with
   }
-  if (argument >= list_length(arguments)) return kTextClass;
+  if (argument >= list_length(arguments)) return kNoClass;
   int32 type_modifier = DeclaredModifier(static_cast<Node*>(list_nth(arguments, argument)));
-  return type_modifier < 0 ? kTextClass : CheckTypeModifier(type_modifier);
+  return type_modifier < 0 ? kNoClass : CheckTypeModifier(type_modifier);
+}
+
+uint16_t ArgumentClass(FunctionCallInfo fcinfo, int argument) {
+  int32 declared = DeclaredClass(fcinfo, argument);
+  return declared == kNoClass ? kTextClass : static_cast<uint16_t>(declared);
 }
 
 }  // namespace pii

@@ -22,8 +22,12 @@ uint16_t RequireClassByName(const char* name);
 /// kNoClass when it declares none.
 int32_t DeclaredModifier(Node* expression);
 
-/// ArgumentClass returns the class that the expression of an argument declares (exprTypmod), for legacy
-/// plaintext, which carries none; class text when it declares none.
+/// DeclaredClass returns the class that the expression of an argument declares (exprTypmod); kNoClass when it
+/// declares none, or there is no expression.
+int32_t DeclaredClass(FunctionCallInfoBaseData* fcinfo, int argument);
+
+/// ArgumentClass returns DeclaredClass, for legacy plaintext, which carries no class; class text when none is
+/// declared.
 uint16_t ArgumentClass(FunctionCallInfoBaseData* fcinfo, int argument);
 
 }  // namespace pii

@@ -1,13 +1,16 @@
 #include "values.h"
 
+#include "access_log.h"
 #include "encoding.h"
 #include "incoming_value.h"
 #include "log_guard.h"
 #include "mask.h"
 #include "normalize.h"
 #include "pg.h"
+#include "privileges.h"
 #include "report.h"
 #include "sealed_text.h"
+#include "settings.h"
 #include "shape.h"
 #include "shared_keys.h"
 
@@ -43,13 +46,14 @@ SealedValue ParseStored(ByteView stored) {
 }
 
 /// Reveals to UTF-8, in a palloc'ed buffer behind `head` bytes. Nothing is left behind on failure.
-Status RevealUtf8(const SealedValue& value, size_t head, char** buffer, size_t* size) {
+Status RevealUtf8(const SealedValue& value, size_t head, char** buffer, size_t* size,
+                  bool* is_canary = nullptr) {
   NoteValuesInUse();
   size_t bound = value.plaintext_bound();
   *buffer = NewText(head, bound);
   ByteSpan plaintext(Bytes(*buffer) + head, bound);
-  Status status =
-      CallProtector([&](Protector& protector) { return protector.Reveal(value, {}, plaintext, size); });
+  Status status = CallProtector(
+      [&](Protector& protector) { return protector.Reveal(value, {}, plaintext, size, is_canary); });
   if (status != Status::kOk) {
     pfree(*buffer);
     return status;
@@ -75,7 +79,14 @@ varlena* SealServerText(ByteView text, uint16_t class_id) {
   if (utf8.data() != text.data())
     WipeAndFree(reinterpret_cast<char*>(const_cast<uint8_t*>(utf8.data())), utf8.size());
   if (status != Status::kOk) ReportSealFailure(status, class_id);
+  NoteAccess(Operation::kSealed, class_id, SealPrimary());
   return datum;
+}
+
+/// Counts a value that was shown in plain.
+void NoteRevealed(const SealedValue& value, bool is_canary) {
+  NoteAccess(Operation::kRevealed, value.class_id, value.key_version);
+  if (unlikely(is_canary)) NoteCanary(value.class_id, value.key_version);
 }
 
 /// Text of a value some other program may have sealed: PostgreSQL's text holds neither a zero byte nor broken
@@ -83,6 +94,18 @@ varlena* SealServerText(ByteView text, uint16_t class_id) {
 Status CheckText(ByteView utf8) {
   std::string_view text = AsText(utf8);
   return IsValidUtf8(text) && text.find('\0') == std::string_view::npos ? Status::kOk : Status::kInvalidUtf8;
+}
+
+/// Does the failure mean that this server lacks the key, and not that there is something wrong with the
+/// value?
+bool LacksKey(Status status) {
+  return status == Status::kUnknownKeyVersion || status == Status::kKeyDisabled ||
+         status == Status::kKeyDestroyed || status == Status::kUnknownClass;
+}
+
+/// Who may hand in sealed text of this class? A subscriber's apply worker stores what its publisher had.
+void RequireImport(uint16_t class_id) {
+  if (!IsLogicalWorker()) RequirePrivilege(kImport, class_id);
 }
 
 /// Reads sealed text into a datum and authenticates it. A class of -1: whatever it is sealed as.
@@ -95,17 +118,26 @@ varlena* ReadSealedText(ByteView text, int class_id) {
   SET_VARSIZE(datum, VARHDRSZ + size);
 
   SealedValue value = ParseStored(StoredBytes(datum));
+  bool same_class = class_id < 0 || class_id == value.class_id;
+  RequireImport(value.class_id);
+  if (!same_class && value.class_id != kTextClass) RequireReveal(value.class_id);
+  bool accepts_unverified = settings.accept_unverified && same_class;
+  if (!HasKeys()) {
+    if (!accepts_unverified) ReportLockedImport(value.class_id, value.key_version);
+    return datum;
+  }
   char* plaintext;
   size_t plaintext_size;
   status = RevealUtf8(value, 0, &plaintext, &plaintext_size);
+  if (accepts_unverified && LacksKey(status)) return datum;
   if (status != Status::kOk) ReportStatus(status, Origin::kSealedText, value.class_id, value.key_version);
   ByteView utf8(Bytes(plaintext), plaintext_size);
   status = CheckText(utf8);
-  bool same_class = class_id < 0 || class_id == value.class_id;
   if (status == Status::kOk && !same_class) status = SealUtf8(utf8, static_cast<uint16_t>(class_id), &datum);
   WipeAndFree(plaintext, plaintext_size);
-  if (status != Status::kOk)
-    ReportSealFailure(status, static_cast<uint16_t>(same_class ? value.class_id : class_id));
+  uint16_t result_class = same_class ? value.class_id : static_cast<uint16_t>(class_id);
+  if (status != Status::kOk) ReportSealFailure(status, result_class);
+  NoteAccess(Operation::kSealed, result_class, same_class ? value.key_version : SealPrimary());
   return datum;
 }
 
@@ -178,27 +210,52 @@ varlena* TakeText(ByteView text) {
   return incoming;
 }
 
-varlena* ChangeClass(uintptr_t value_datum, uint16_t class_id) {
+varlena* SealCanary(ByteView text, uint16_t class_id) {
+  NoteValuesInUse();
+  CurrentProtector();
+  if (LooksLikeSealedText(AsText(text)))
+    ReportStatus(Status::kMalformedSealedText, Origin::kSealedText, 0, 0);
+  ByteView utf8 = ToUtf8(text);
+  varlena* datum = NewDatum(Protector::SealedSize(utf8.size()));
+  ByteSpan sealed(Bytes(VARDATA(datum)), VARSIZE(datum) - VARHDRSZ);
+  SealOptions options;
+  options.canary = true;
+  Status status =
+      CallProtector([&](Protector& protector) { return protector.Seal(class_id, utf8, sealed, options); });
+  if (utf8.data() != text.data()) Wipe({const_cast<uint8_t*>(utf8.data()), utf8.size()});
+  if (status != Status::kOk) ReportSealFailure(status, class_id);
+  NoteAccess(Operation::kSealed, class_id, SealPrimary());
+  return datum;
+}
+
+varlena* ChangeClass(uintptr_t value_datum, int32_t declared_class, uint16_t class_id) {
   ByteView incoming;
+  varlena* changed;
   if (FindIncomingValue(value_datum, &incoming)) {
-    varlena* sealed;
-    Status status = SealUtf8(incoming, class_id, &sealed);
+    Status status = SealUtf8(incoming, class_id, &changed);
     if (status != Status::kOk) ReportSealFailure(status, class_id);
-    return sealed;
+    NoteAccess(Operation::kSealed, class_id, SealPrimary());
+    return changed;
   }
   varlena* datum = PG_DETOAST_DATUM_PACKED(value_datum);
   ByteView stored = StoredBytes(datum);
-  if (!IsSealed(stored)) return SealText(RequireLegacyText(stored), class_id);
+  if (!IsSealed(stored)) {
+    if (declared_class != class_id && declared_class != kTextClass) RequireReveal(declared_class);
+    return SealText(RequireLegacyText(stored), class_id);
+  }
   SealedValue value = ParseStored(stored);
   if (value.class_id == class_id) return datum;
+  if (value.class_id != kTextClass) RequireReveal(value.class_id);
   char* plaintext;
   size_t size;
-  Status status = RevealUtf8(value, 0, &plaintext, &size);
+  bool is_canary = false;
+  Status status = RevealUtf8(value, 0, &plaintext, &size, &is_canary);
   if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
-  varlena* changed;
   status = SealUtf8({Bytes(plaintext), size}, class_id, &changed);
   WipeAndFree(plaintext, size);
   if (status != Status::kOk) ReportSealFailure(status, class_id);
+  if (value.class_id != kTextClass) NoteRevealed(value, is_canary);
+  NoteAccess(Operation::kSealed, class_id, SealPrimary());
   return changed;
 }
 
@@ -210,6 +267,7 @@ varlena* Rewrap(varlena* datum, uint16_t legacy_class) {
   ByteSpan sealed(Bytes(VARDATA(rewrapped)), stored.size());
   Status status = CallProtector([&](Protector& protector) { return protector.Rewrap(value, {}, sealed); });
   if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+  NoteAccess(Operation::kSealed, value.class_id, SealPrimary());
   return rewrapped;
 }
 
@@ -219,8 +277,10 @@ Rendered RenderPlain(const varlena* datum, size_t head) {
   SealedValue value = ParseStored(stored);
   char* buffer;
   size_t size;
-  Status status = RevealUtf8(value, head, &buffer, &size);
+  bool is_canary = false;
+  Status status = RevealUtf8(value, head, &buffer, &size, &is_canary);
   if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+  NoteRevealed(value, is_canary);
   return ToServerText(buffer, head, size);
 }
 
@@ -235,9 +295,11 @@ bool TryRenderPlain(const varlena* datum, size_t head, Rendered* rendered) {
   char* buffer;
   size_t size;
   if (ParseSealedValue(stored, &value) != Status::kOk) return false;
-  Status status = RevealUtf8(value, head, &buffer, &size);
+  bool is_canary = false;
+  Status status = RevealUtf8(value, head, &buffer, &size, &is_canary);
   switch (status) {
     case Status::kOk:
+      NoteRevealed(value, is_canary);
       *rendered = ToServerText(buffer, head, size);
       return true;
     case Status::kAuthenticationFailed:
@@ -247,6 +309,7 @@ bool TryRenderPlain(const varlena* datum, size_t head, Rendered* rendered) {
     case Status::kUnknownKeyVersion:
     case Status::kKeyDisabled:
     case Status::kKeyDestroyed:
+      NoteAccess(Operation::kFailed, value.class_id, value.key_version);
       return false;
     default:  // not about this value
       ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
@@ -259,8 +322,10 @@ Rendered RenderMasked(const varlena* datum, size_t head, uint16_t legacy_class) 
   ByteView stored = StoredBytes(datum);
   char* plaintext;
   size_t plaintext_size;
+  uint16_t key_version = 0;
   if (IsSealed(stored)) {
     SealedValue value = ParseStored(stored);
+    key_version = value.key_version;
     Status status = RevealUtf8(value, 0, &plaintext, &plaintext_size);
     if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
   } else {
@@ -275,6 +340,7 @@ Rendered RenderMasked(const varlena* datum, size_t head, uint16_t legacy_class) 
   size_t size = Mask(pii_class, {plaintext, plaintext_size}, {buffer + head, bound});
   buffer[head + size] = '\0';
   WipeAndFree(plaintext, plaintext_size);
+  NoteAccess(Operation::kMasked, pii_class.id, key_version);
   return ToServerText(buffer, head, size);
 }
 
@@ -357,6 +423,17 @@ bool TryFingerprint(uintptr_t datum, uint16_t legacy_class, uint64_t* fingerprin
   if (status != Status::kOk) return false;
   memcpy(fingerprint, index_value.data() + 2, sizeof *fingerprint);
   return true;
+}
+
+int32_t ClassOfArgument(uintptr_t datum, int32_t declared_class) {
+  ByteView incoming;
+  if (FindIncomingValue(datum, &incoming)) return kTextClass;
+  auto* stored = reinterpret_cast<varlena*>(DatumGetPointer(datum));
+  if (VARATT_IS_EXTENDED(stored) && !VARATT_IS_SHORT(stored))
+    stored = PG_DETOAST_DATUM_SLICE(datum, 0, SealedValue::kPrefixSize + XaesKey::kTagSize);
+  SealedValue value;
+  bool is_sealed = ParseSealedValue(StoredBytes(stored), &value) == Status::kOk;
+  return is_sealed ? value.class_id : declared_class;
 }
 
 uint16_t ClassOf(const varlena* datum, uint16_t legacy_class) {

@@ -28,9 +28,13 @@ varlena* SealTextKeepingClass(ByteView text);
 /// (incoming_value.h), which is sealed as class text if it is ever stored.
 varlena* TakeText(ByteView text);
 
-/// ChangeClass gives the value class `class_id`: the value itself when it has that class, else sealed anew.
-/// Legacy plaintext and incoming values are sealed. The argument is a datum that was not detoasted.
-varlena* ChangeClass(uintptr_t datum, uint16_t class_id);
+/// SealCanary seals a honey value (FORMAT.md, "Canaries"). Text that is sealed text is refused.
+varlena* SealCanary(ByteView text, uint16_t class_id);
+
+/// ChangeClass gives the value class `class_id`: the value itself when it has that class, else sealed anew,
+/// which takes REVEAL on the class that it had, but for class text. Legacy plaintext, of the class its
+/// expression declares, and incoming values are sealed. The argument is a datum that was not detoasted.
+varlena* ChangeClass(uintptr_t datum, int32_t declared_class, uint16_t class_id);
 
 /// Rewrap seals the value again under the primary key version. Legacy plaintext is sealed under
 /// `legacy_class`.
@@ -93,6 +97,11 @@ void CloseValue(PlainValue* value);
 /// PostgreSQL's WIDTH_THRESHOLD (analyze.c).
 constexpr size_t kWidestFingerprint = 1024;
 bool TryFingerprint(uintptr_t datum, uint16_t legacy_class, uint64_t* fingerprint);
+
+/// ClassOfArgument returns the class in the header of a datum that was not detoasted, class text for an
+/// incoming value, `declared_class` for legacy plaintext and what is damaged. It raises no error: privileges
+/// are asked for before a value is looked at.
+int32_t ClassOfArgument(uintptr_t datum, int32_t declared_class);
 
 /// ClassOf returns the class id in the header, `legacy_class` for legacy plaintext.
 uint16_t ClassOf(const varlena* datum, uint16_t legacy_class);

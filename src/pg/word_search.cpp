@@ -2,7 +2,9 @@
 // for each word, with a column for each index key version; and the operator and GIN operator class between
 // the two.
 
+#include "access_log.h"
 #include "pg.h"
+#include "privileges.h"
 #include "report.h"
 #include "search.h"
 #include "shared_keys.h"
@@ -61,6 +63,7 @@ Words HashWords(PlainValue value, uint16_t class_id, bool every_version) {
   CloseScratch(&scratch);
   CloseValue(&value);
   if (status != Status::kOk) ReportSearchFailure(status, class_id, Transform::kWord);
+  NoteAccess(Operation::kSearched, class_id, value.key_version);
   return words;
 }
 
@@ -123,6 +126,7 @@ int RowSize(const Pointer* extra_data) { return *reinterpret_cast<const int*>(ex
 /// pii_word_index(pii_text) → pii_blind_index[]
 PII_FUNCTION(pii_word_index) {
   if (pii::IsUnreadableInAnalyze(fcinfo)) PG_RETURN_NULL();
+  pii::RequireSearchOfArgument(fcinfo, 0);
   pii::PlainValue value = pii::OpenValue(PG_GETARG_DATUM(0), pii::ArgumentClass(fcinfo, 0));
   pii::Words words = pii::HashWords(value, value.class_id, false);
   int count = static_cast<int>(pii::SortDistinct(words.values, words.count));
@@ -136,7 +140,9 @@ PII_FUNCTION(pii_word_index) {
 /// pii_word_terms(text, text) → pii_blind_index[][]
 PII_FUNCTION(pii_word_terms) {
   uint16_t class_id = pii::ClassArgument(fcinfo, 1);
+  pii::RequirePrivilege(pii::kSearch, class_id);
   pii::PlainValue value = pii::OpenText(pii::StoredBytes(PG_GETARG_VARLENA_PP(0)));
+  pii::RequireSearchOfOpened(&value);
   pii::Words words = pii::HashWords(value, class_id, true);
   Oid type = pii::BlindIndexType(fcinfo);
   if (words.count == 0) PG_RETURN_POINTER(construct_empty_array(type));

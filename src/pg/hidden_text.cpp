@@ -1,0 +1,42 @@
+#include "hidden_text.h"
+
+#include "boundary.h"
+#include "pg.h"
+#include "sql_text.h"
+
+namespace pii {
+
+char* Hidden(const char* text, Hider hide, size_t kept) {
+  size_t size = strlen(text);
+  size_t bound = HiddenBound(size - kept);
+  auto* out = static_cast<char*>(palloc_extended(kept + bound + 1, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE));
+  if (out == nullptr) return pstrdup("(not logged: out of memory)");
+  memcpy(out, text, kept);
+  size_t written = 0;
+  Status status = CallCore([&] {
+    written = hide({text + kept, size - kept}, !standard_conforming_strings, {out + kept, bound});
+    return Status::kOk;
+  });
+  if (status != Status::kOk) written = 0;
+  out[kept + written] = '\0';
+  return out;
+}
+
+void Blank(char* text) {
+  Status status = CallCore([=] {
+    BlankLiterals(!standard_conforming_strings, {text, strlen(text)});
+    return Status::kOk;
+  });
+  if (status != Status::kOk) memset(text, '.', strlen(text));
+}
+
+bool MayHaveLiterals(const char* text) {
+  bool has = true;
+  Status status = CallCore([&] {
+    has = HasLiterals(text, !standard_conforming_strings);
+    return Status::kOk;
+  });
+  return has || status != Status::kOk;
+}
+
+}  // namespace pii

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace pii {
+
+// Text for the log and for other libraries, without the literals in it (sql_text.h, log_text.h). None of it
+// raises an error about the text.
+
+using Hider = size_t (*)(std::string_view text, bool backslash_escapes, std::span<char> out);
+
+/// Hidden returns the hidden form of `text`, palloc'ed, behind its first `kept` bytes. Where there is no
+/// memory for it, nothing of it.
+char* Hidden(const char* text, Hider hide, size_t kept = 0);
+
+/// Blank overwrites the literals of `text`; all of it, should that fail.
+void Blank(char* text);
+
+/// MayHaveLiterals tells whether hiding would change a statement.
+bool MayHaveLiterals(const char* text);
+
+}  // namespace pii

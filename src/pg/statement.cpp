@@ -1,0 +1,170 @@
+// Where statements begin and end.
+
+#include "statement.h"
+
+#include "access_log.h"
+#include "index_check.h"
+#include "log_guard.h"
+#include "pg.h"
+#include "settings.h"
+
+namespace pii {
+namespace {
+
+ExecutorStart_hook_type next_start;
+ExecutorRun_hook_type next_run;
+ExecutorFinish_hook_type next_finish;
+ExecutorEnd_hook_type next_end;
+ProcessUtility_hook_type next_utility;
+shmem_startup_hook_type next_shmem_startup;
+
+/// Statements within statements: what a function runs.
+int depth;
+
+/// A plan kept from earlier, or a cursor, takes no lock that would tell of grants and roles changed
+/// meanwhile.
+void BeginStatement() {
+  AcceptInvalidationMessages();
+  HideActivity();
+}
+
+void Start(QueryDesc* query, int flags) {
+  bool is_run = (flags & EXEC_FLAG_EXPLAIN_ONLY) == 0;
+  // For whoever keeps it when the statement ends, and for parallel workers. In the memory that the query
+  // descriptor is in: a portal may live longer than the message that made it.
+  if (depth == 0) query->sourceText = TextForOthers(query->sourceText);
+  if (is_run) CheckWrites(query->plannedstmt);
+  if (next_start != nullptr) {
+    next_start(query, flags);
+  } else {
+    standard_ExecutorStart(query, flags);
+  }
+  if (is_run) CheckIndexScans(query->planstate);
+}
+
+void Run(QueryDesc* query, ScanDirection direction, uint64 count, bool once) {
+  if (depth == 0) BeginStatement();
+  AccessScope outer = EnterScope(query->plannedstmt->rtable, InvalidOid);
+  ++depth;
+  PG_TRY();
+  {
+    if (next_run != nullptr) {
+      next_run(query, direction, count, once);
+    } else {
+      standard_ExecutorRun(query, direction, count, once);
+    }
+  }
+  PG_FINALLY();
+  {
+    --depth;
+    LeaveScope(outer);
+  }
+  PG_END_TRY();
+}
+
+/// AFTER triggers run in here.
+void Finish(QueryDesc* query) {
+  AccessScope outer = EnterScope(query->plannedstmt->rtable, InvalidOid);
+  ++depth;
+  PG_TRY();
+  {
+    if (next_finish != nullptr) {
+      next_finish(query);
+    } else {
+      standard_ExecutorFinish(query);
+    }
+  }
+  PG_FINALLY();
+  {
+    --depth;
+    LeaveScope(outer);
+  }
+  PG_END_TRY();
+}
+
+void End(QueryDesc* query) {
+  if (depth == 0) CarryOverAccess();
+  if (next_end != nullptr) {
+    next_end(query);
+  } else {
+    standard_ExecutorEnd(query);
+  }
+}
+
+/// The table of COPY; 0 for a query, or when there is none by that name, which COPY itself will say.
+Oid TableOf(const CopyStmt* copy) {
+  return copy->relation != nullptr ? RangeVarGetRelid(copy->relation, NoLock, true) : InvalidOid;
+}
+
+/// COPY TO, when pii.view does not say: an export is data on its way to somewhere else. And the default of a
+/// domain, which PostgreSQL keeps in its catalog also as text (pg_type.typdefault), as its creator sees it.
+bool WantsSealedText(Node* statement) {
+  if (IsA(statement, CopyStmt))
+    return !reinterpret_cast<CopyStmt*>(statement)->is_from && settings.view == kViewAuto;
+  return IsA(statement, CreateDomainStmt) || IsA(statement, AlterDomainStmt);
+}
+
+/// As a setting, so that parallel workers know it.
+void ShowSealedText() {
+  set_config_option("pii.view", "sealed", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void RunInScope(PlannedStmt* statement, const char* text, bool read_only_tree, ProcessUtilityContext context,
+                ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* receiver,
+                QueryCompletion* completion) {
+  Node* command = statement->utilityStmt;
+  AccessScope outer = EnterScope(
+      nullptr, IsA(command, CopyStmt) ? TableOf(reinterpret_cast<CopyStmt*>(command)) : InvalidOid);
+  ++depth;
+  PG_TRY();
+  {
+    auto next = next_utility != nullptr ? next_utility : standard_ProcessUtility;
+    next(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
+  }
+  PG_FINALLY();
+  {
+    --depth;
+    LeaveScope(outer);
+  }
+  PG_END_TRY();
+}
+
+void RunUtility(PlannedStmt* statement, const char* text, bool read_only_tree, ProcessUtilityContext context,
+                ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* receiver,
+                QueryCompletion* completion) {
+  if (depth == 0) BeginStatement();
+  bool is_sealed = WantsSealedText(statement->utilityStmt);
+  int nest_level = is_sealed ? NewGUCNestLevel() : 0;
+  if (is_sealed) ShowSealedText();
+  RunInScope(statement, MessageForOthers(text), read_only_tree, context, parameters, environment, receiver,
+             completion);
+  if (is_sealed) AtEOXact_GUC(true, nest_level);
+  if (depth == 0) CarryOverAccess();
+}
+
+/// The utility hook goes in front of those of all other libraries, whatever their order: what they are given
+/// to keep has no literals. When shared memory is made they are all loaded. It is made again after a crash.
+void InstallUtilityHook() {
+  if (next_shmem_startup != nullptr) next_shmem_startup();
+  if (ProcessUtility_hook == RunUtility) return;
+  next_utility = ProcessUtility_hook;
+  ProcessUtility_hook = RunUtility;
+}
+
+}  // namespace
+
+void InstallStatementHooks() {
+  next_start = ExecutorStart_hook;
+  ExecutorStart_hook = Start;
+  next_run = ExecutorRun_hook;
+  ExecutorRun_hook = Run;
+  next_finish = ExecutorFinish_hook;
+  ExecutorFinish_hook = Finish;
+  next_end = ExecutorEnd_hook;
+  ExecutorEnd_hook = End;
+  next_shmem_startup = shmem_startup_hook;
+  shmem_startup_hook = InstallUtilityHook;
+  if (!process_shared_preload_libraries_in_progress) InstallUtilityHook();
+}
+
+}  // namespace pii

@@ -1,0 +1,10 @@
+#pragma once
+
+namespace pii {
+
+/// InstallStatementHooks sees statements begin and end: accesses are carried over at the end, COPY TO shows
+/// sealed text, and other libraries get the text of utility statements without literals. Called from
+/// _PG_init.
+void InstallStatementHooks();
+
+}  // namespace pii
