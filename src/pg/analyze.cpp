@@ -100,7 +100,7 @@ bool FingerprintOfIndex(const VacAttrStats*, Datum value, uint64_t* fingerprint)
 bool MayCountDistinct(const VacAttrStats* stats) {
   Oid table = AnalyzedTable(stats);
   int32 class_id = stats->attrtypmod < 0 ? kEveryClass : stats->attrtypmod;
-  return OidIsValid(table) && HasBlindIndex(table, static_cast<AttrNumber>(stats->tupattnum)) &&
+  return OidIsValid(table) && HasBlindIndex(table, static_cast<AttrNumber>(stats->tupattnum), true) &&
          (PrivilegesOn(class_id) & kSearch) != 0;
 }
 

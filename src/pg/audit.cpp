@@ -124,7 +124,8 @@ void WriteAuditLine(const Access& access, bool is_canary) {
   // takes no warnings gets it as LOG.
   int client_level = client_min_messages;
   client_min_messages = ERROR;
-  ereport(is_canary && log_min_messages <= WARNING ? WARNING : LOG_SERVER_ONLY,
+  bool takes_warnings = log_min_messages <= WARNING && log_min_messages != LOG;
+  ereport(is_canary && takes_warnings ? WARNING : LOG_SERVER_ONLY,
           (errmsg_internal("pii audit: %s", line.data), errhidestmt(true), errhidecontext(true)));
   client_min_messages = client_level;
   pfree(line.data);
@@ -142,6 +143,8 @@ void AuditGrant(bool is_grant, const char* role, const char* class_name, const c
   AddText(&line, "class", class_name);
   AddText(&line, "role", role);
   AddText(&line, "privilege", privilege);
+  AddText(&line, "decision", "allowed");
+  AddText(&line, "severity", "INFO");
   appendStringInfoChar(&line, '}');
   ereport(LOG_SERVER_ONLY,
           (errmsg_internal("pii audit: %s", line.data), errhidestmt(true), errhidecontext(true)));

@@ -1,6 +1,18 @@
+// An index on pii_blind_index(ssn) is read without anybody calling the function, and so without the check
+// that is in it: a condition on the index itself, pii_blind_index(ssn) > '...', would read the keyed hashes
+// out of it.
+//
+// A row that is written goes into the indexes of its table, and a blind index is computed anew even when its
+// column stays as it is, unless the row finds room on its page. So whether a role without SEARCH may UPDATE
+// another column would depend on how full a page is. It is told at the start instead. (A generated column is
+// computed only when what it is made of is written.)
+
 #include "index_check.h"
 
+#include <initializer_list>
+
 #include "index_expression.h"
+#include "own_function.h"
 #include "pg.h"
 #include "presence.h"
 #include "privileges.h"
@@ -9,65 +21,84 @@
 namespace pii {
 namespace {
 
-/// Nothing to check for the extension is not there, or the role may search all classes.
-bool MaySearchAll() {
-  return FindPresence() == Presence::kAbsent || (PrivilegesOn(kEveryClass) & kSearch) != 0;
+/// Asks for SEARCH on the class of every keyed hash in an expression.
+bool CheckExpression(Node* node, void*) {
+  if (node == nullptr) return false;
+  if (IsA(node, FuncExpr)) {
+    auto* call = reinterpret_cast<FuncExpr*>(node);
+    if (IsOwnFunction(call->funcid, "pii_blind_index") || IsOwnFunction(call->funcid, "pii_word_index"))
+      RequirePrivilege(kSearch, DeclaredModifier(static_cast<Node*>(linitial(call->args))));
+  }
+  return WalkExpression(node, CheckExpression, nullptr);
 }
 
-void CheckIndex(Relation index) {
-  if (index == nullptr || heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, nullptr)) return;
+/// Checks the keys of an index among `columns` (as pull_varattnos gives them); all of them, when that is
+/// null.
+void CheckKeys(Relation index, const Bitmapset* columns) {
+  if (heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, nullptr)) return;
   for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
-    Node* expression = KeyExpression(index, i);
-    Transform transform;
-    if (expression == nullptr || SourceColumn(expression, &transform) == 0) continue;
-    auto* column = static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(expression)->args));
-    RequirePrivilege(kSearch, DeclaredModifier(column));
+    bool is_used = columns == nullptr || bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, columns);
+    if (is_used) CheckExpression(KeyExpression(index, i), nullptr);
   }
 }
 
-void CheckTable(Oid table_oid) {
-  Relation table = table_open(table_oid, AccessShareLock);
+void CheckTable(Relation table) {
   List* indexes = RelationGetIndexList(table);
   ListCell* cell;
   foreach (cell, indexes) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    CheckIndex(index);
+    CheckKeys(index, nullptr);
     index_close(index, NoLock);
   }
   list_free(indexes);
-  table_close(table, NoLock);
 }
 
-bool CheckScans(PlanState* state, void* context) {
+/// The columns of the index that a scan has conditions on or gives away.
+void CheckScan(Oid index_oid, std::initializer_list<List*> expressions) {
+  Bitmapset* columns = nullptr;
+  for (List* list : expressions) pull_varattnos(reinterpret_cast<Node*>(list), INDEX_VAR, &columns);
+  if (columns == nullptr) return;
+  Relation index = index_open(index_oid, AccessShareLock);
+  CheckKeys(index, columns);
+  index_close(index, NoLock);
+  bms_free(columns);
+}
+
+void CheckNode(Plan* plan) {
+  if (IsA(plan, IndexScan)) {
+    auto* scan = reinterpret_cast<IndexScan*>(plan);
+    CheckScan(scan->indexid, {scan->indexqual, scan->indexorderby});
+  } else if (IsA(plan, IndexOnlyScan)) {
+    auto* scan = reinterpret_cast<IndexOnlyScan*>(plan);
+    CheckScan(scan->indexid, {scan->indexqual, scan->indexorderby, plan->targetlist, plan->qual});
+  } else if (IsA(plan, BitmapIndexScan)) {
+    auto* scan = reinterpret_cast<BitmapIndexScan*>(plan);
+    CheckScan(scan->indexid, {scan->indexqual});
+  }
+}
+
+void CheckWrite(const ModifyTableState* state) {
+  if (state->operation == CMD_DELETE) return;
+  for (int i = 0; i < state->mt_nrels; ++i) {
+    Relation table = state->resultRelInfo[i].ri_RelationDesc;
+    char kind = table->rd_rel->relkind;
+    if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) CheckTable(table);
+  }
+}
+
+bool Check(PlanState* state, void* is_run) {
   if (state == nullptr) return false;
-  if (IsA(state, IndexScanState)) CheckIndex(reinterpret_cast<IndexScanState*>(state)->iss_RelationDesc);
-  if (IsA(state, IndexOnlyScanState))
-    CheckIndex(reinterpret_cast<IndexOnlyScanState*>(state)->ioss_RelationDesc);
-  if (IsA(state, BitmapIndexScanState))
-    CheckIndex(reinterpret_cast<BitmapIndexScanState*>(state)->biss_RelationDesc);
-  return WalkPlan(state, CheckScans, context);
+  CheckNode(state->plan);
+  if (*static_cast<bool*>(is_run) && IsA(state, ModifyTableState))
+    CheckWrite(reinterpret_cast<ModifyTableState*>(state));
+  return WalkPlan(state, Check, is_run);
 }
 
 }  // namespace
 
-// A row that is written goes into the indexes of its table, and a blind index is computed anew even when its
-// column stays as it is, unless the row finds room on its page. So whether a role without SEARCH may UPDATE
-// another column would depend on how full a page is. It is told at the start instead. (A generated column is
-// computed only when what it is made of is written.)
-void CheckWrites(const PlannedStmt* statement) {
-  if (statement->resultRelations == NIL || statement->commandType == CMD_DELETE || MaySearchAll()) return;
-  ListCell* cell;
-  foreach (cell, statement->resultRelations) {
-    RangeTblEntry* entry = rt_fetch(lfirst_int(cell), statement->rtable);
-    if (entry->relkind == RELKIND_RELATION || entry->relkind == RELKIND_PARTITIONED_TABLE)
-      CheckTable(entry->relid);
-  }
-}
-
-// A condition on the index itself, pii_blind_index(ssn) > '...', compares what the index holds and would read
-// the keyed hashes out of it.
-void CheckIndexScans(PlanState* plan) {
-  if (!MaySearchAll()) CheckScans(plan, nullptr);
+void CheckPlan(PlanState* plan, bool is_run) {
+  if (FindPresence() == Presence::kAbsent || (PrivilegesOn(kEveryClass) & kSearch) != 0) return;
+  Check(plan, &is_run);
 }
 
 }  // namespace pii

@@ -1,19 +1,12 @@
 #pragma once
 
-struct PlannedStmt;
 struct PlanState;
 
 namespace pii {
 
-// An index on pii_blind_index(ssn) is read and written without anybody calling the function under the eyes of
-// the check that is in it. So statements are checked when they start.
-
-/// CheckWrites refuses a statement that inserts into or updates a table with a blind index to who may not
-/// search its class (42501).
-void CheckWrites(const PlannedStmt* statement);
-
-/// CheckIndexScans refuses a statement whose plan reads a blind index to who may not search its class
-/// (42501).
-void CheckIndexScans(PlanState* plan);
+/// CheckPlan refuses a statement to who may not search a class (42501), when its plan reads keys of a blind
+/// index of the class or writes to a table that has one. `is_run`: false for EXPLAIN alone, which writes
+/// nothing.
+void CheckPlan(PlanState* plan, bool is_run);
 
 }  // namespace pii

@@ -60,14 +60,15 @@ int16_t SourceOfEquality(Node* expression) {
   return column > 0 && transform == Transform::kExact ? column : 0;
 }
 
-bool HasBlindIndex(uint32_t table_oid, int16_t attribute) {
+bool HasBlindIndex(uint32_t table_oid, int16_t attribute, bool of_all_rows) {
   bool found = false;
   Relation table = table_open(table_oid, NoLock);
   List* indexes = RelationGetIndexList(table);
   ListCell* cell;
   foreach (cell, indexes) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    for (int i = 0; i < index->rd_index->indnkeyatts && !found; ++i) {
+    bool counts = !of_all_rows || heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr);
+    for (int i = 0; i < index->rd_index->indnkeyatts && counts && !found; ++i) {
       Node* expression = KeyExpression(index, i);
       if (expression == nullptr) expression = GenerationExpression(table, index->rd_index->indkey.values[i]);
       found = SourceOfEquality(expression) == attribute;

@@ -194,8 +194,19 @@ void LogRaised(ErrorData* error) {
   error_context_stack = callbacks;
 }
 
+constexpr char kAudit[] = "pii audit: ";
+
+bool IsAuditLine(const ErrorData* error) {
+  return error->message_id != nullptr && StartsWith(error->message_id, kAudit);
+}
+
+/// Nobody else writes lines that look so.
+void MarkForgery(ErrorData* error) {
+  if (error->message == nullptr || !StartsWith(error->message, kAudit)) return;
+  error->message = psprintf("not written by pii: %s", error->message);
+}
+
 void Guard(ErrorData* error) {
-  if (error->message_id != nullptr && StartsWith(error->message_id, "pii audit: ")) return;
   if (IsRaised(error)) {
     LogRaised(error);
     return;
@@ -211,7 +222,10 @@ void Guard(ErrorData* error) {
 }
 
 void EmitLog(ErrorData* error) {
-  if (IsGuarded()) Guard(error);
+  if (!IsAuditLine(error)) {
+    MarkForgery(error);
+    if (IsGuarded()) Guard(error);
+  }
   if (next_emit_log != nullptr) next_emit_log(error);
 }
 

@@ -257,7 +257,7 @@ bool LacksBlindIndex(PlannerInfo* root, Node* node) {
   RangeTblEntry* entry = rt_fetch(column->varno, root->parse->rtable);
   if (entry->rtekind != RTE_RELATION || entry->inh || column->varattno <= 0) return false;
   if (get_atttype(entry->relid, column->varattno) != column->vartype) return false;
-  return !HasBlindIndex(entry->relid, column->varattno);
+  return !HasBlindIndex(entry->relid, column->varattno, false);
 }
 
 Datum AnswerSimplify(const SupportRequestSimplify* request) {

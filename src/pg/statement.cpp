@@ -29,17 +29,15 @@ void BeginStatement() {
 }
 
 void Start(QueryDesc* query, int flags) {
-  bool is_run = (flags & EXEC_FLAG_EXPLAIN_ONLY) == 0;
   // For whoever keeps it when the statement ends, and for parallel workers. In the memory that the query
   // descriptor is in: a portal may live longer than the message that made it.
   if (depth == 0) query->sourceText = TextForOthers(query->sourceText);
-  if (is_run) CheckWrites(query->plannedstmt);
   if (next_start != nullptr) {
     next_start(query, flags);
   } else {
     standard_ExecutorStart(query, flags);
   }
-  if (is_run) CheckIndexScans(query->planstate);
+  CheckPlan(query->planstate, (flags & EXEC_FLAG_EXPLAIN_ONLY) == 0);
 }
 
 void Run(QueryDesc* query, ScanDirection direction, uint64 count, bool once) {
