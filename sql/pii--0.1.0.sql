@@ -647,6 +647,20 @@ CREATE TRIGGER pii_privilege_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCAT
 ALTER TABLE @extschema@.pii_public_privilege ENABLE ALWAYS TRIGGER pii_privilege_changed;
 COMMENT ON TRIGGER pii_privilege_changed ON @extschema@.pii_public_privilege IS 'makes every session read the grants again';
 
+CREATE FUNCTION @extschema@.pii_privilege_is_local() RETURNS trigger
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_privilege_is_local() IS 'keeps grants that come by logical replication out';
+
+CREATE TRIGGER pii_privilege_is_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.pii_privilege
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.pii_privilege_is_local();
+ALTER TABLE @extschema@.pii_privilege ENABLE ALWAYS TRIGGER pii_privilege_is_local;
+COMMENT ON TRIGGER pii_privilege_is_local ON @extschema@.pii_privilege IS 'keeps grants that come by logical replication out';
+
+CREATE TRIGGER pii_privilege_is_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.pii_public_privilege
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.pii_privilege_is_local();
+ALTER TABLE @extschema@.pii_public_privilege ENABLE ALWAYS TRIGGER pii_privilege_is_local;
+COMMENT ON TRIGGER pii_privilege_is_local ON @extschema@.pii_public_privilege IS 'keeps grants that come by logical replication out';
+
 -- They run as the owner of the extension; who may administer privileges is who may run them.
 CREATE FUNCTION @extschema@.pii_grant(role regrole, class text, privilege text) RETURNS void
     AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;

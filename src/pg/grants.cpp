@@ -184,3 +184,13 @@ PII_FUNCTION(pii_privilege_changed) {
   CacheInvalidateRelcache(reinterpret_cast<TriggerData*>(fcinfo->context)->tg_relation);
   PG_RETURN_POINTER(nullptr);
 }
+
+/// Trigger for each row: what a publisher grants is no grant here, where a role of that name, or of that OID,
+/// may be somebody else. FOR ALL TABLES publishes the tables too.
+PII_FUNCTION(pii_privilege_is_local) {
+  if (!CALLED_AS_TRIGGER(fcinfo)) elog(ERROR, "pii_privilege_is_local is a trigger function");
+  auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+  if (IsLogicalWorker()) PG_RETURN_POINTER(nullptr);
+  PG_RETURN_POINTER(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple
+                                                               : trigger->tg_trigtuple);
+}
