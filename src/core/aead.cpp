@@ -8,7 +8,7 @@
 namespace pii {
 namespace {
 
-constexpr size_t kBlockSize = 16;
+constexpr size_t kBlockSize = BlockKey::kBlockSize;
 
 /// Fetched once a process: an implicit fetch on every EVP_EncryptInit costs more than the cipher does.
 struct Ciphers {
@@ -38,23 +38,38 @@ bool Update(decltype(EVP_EncryptUpdate) update, EVP_CIPHER_CTX* gcm, uint8_t* ou
 
 void CipherContextDeleter::operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
 
-Status XaesKey::Init(std::span<const uint8_t, SecretKey::kSize> key) {
-  const Ciphers& ciphers = FetchedCiphers();
+Status BlockKey::Init(std::span<const uint8_t, SecretKey::kSize> key) {
+  EVP_CIPHER* cipher = FetchedCiphers().ecb;
   ecb_.reset(EVP_CIPHER_CTX_new());
   if (!ecb_) return Status::kOutOfMemory;
+  bool done = cipher != nullptr &&
+              EVP_EncryptInit_ex2(ecb_.get(), cipher, key.data(), nullptr, nullptr) == 1 &&
+              EVP_CIPHER_CTX_set_padding(ecb_.get(), 0) == 1;
+  if (!done) ecb_.reset();  // it may be without a cipher
+  return done ? Status::kOk : Status::kCryptoFailed;
+}
+
+Status BlockKey::Encrypt(ByteView blocks, ByteSpan out) {
+  // Of what is no whole block OpenSSL would keep the rest for the next call.
+  if (out.size() != blocks.size() || blocks.size() % kBlockSize != 0) return Status::kBufferTooSmall;
+  int written = 0;
+  bool done = ecb_ &&
+              EVP_EncryptUpdate(ecb_.get(), out.data(), &written, blocks.data(),
+                                static_cast<int>(blocks.size())) == 1 &&
+              written == static_cast<int>(blocks.size());
+  return done ? Status::kOk : Status::kCryptoFailed;
+}
+
+Status XaesKey::Init(std::span<const uint8_t, SecretKey::kSize> key) {
   sealing_ = {};
   opening_ = {};
+  if (FetchedCiphers().gcm == nullptr) return Status::kCryptoFailed;
 
   std::memset(subkey_, 0, sizeof subkey_);
-  int written = 0;
-  if (ciphers.ecb == nullptr || ciphers.gcm == nullptr ||
-      EVP_EncryptInit_ex2(ecb_.get(), ciphers.ecb, key.data(), nullptr, nullptr) != 1 ||
-      EVP_CIPHER_CTX_set_padding(ecb_.get(), 0) != 1 ||
-      EVP_EncryptUpdate(ecb_.get(), subkey_, &written, subkey_, kBlockSize) != 1 || written != kBlockSize) {
-    return Status::kCryptoFailed;
-  }
-  Double(subkey_);
-  return Status::kOk;
+  Status status = blocks_.Init(key);
+  if (status == Status::kOk) status = blocks_.Encrypt(subkey_, subkey_);
+  if (status == Status::kOk) Double(subkey_);
+  return status;
 }
 
 // NIST SP 800-108 in counter mode over CMAC, written out: both messages are one block, so each CMAC is one
@@ -69,12 +84,9 @@ Status XaesKey::DeriveMessageKey(std::span<const uint8_t, kNoncePrefixSize> pref
     std::memcpy(block + sizeof label, prefix.data(), prefix.size());
     for (size_t i = 0; i < kBlockSize; ++i) block[i] ^= subkey_[i];
   }
-  int written = 0;
-  bool done =
-      EVP_EncryptUpdate(ecb_.get(), message_key->Expose().data(), &written, blocks, sizeof blocks) == 1 &&
-      written == sizeof blocks;
+  Status status = blocks_.Encrypt(blocks, message_key->Expose());
   Wipe(blocks);
-  return done ? Status::kOk : Status::kCryptoFailed;
+  return status;
 }
 
 Status XaesKey::UseNonce(MessageKey* key, bool encrypt, std::span<const uint8_t, kNonceSize> nonce) {

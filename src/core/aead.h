@@ -17,6 +17,24 @@ struct CipherContextDeleter {
 };
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextDeleter>;
 
+/// BlockKey is one AES-256 key for whole blocks, each on its own (ECB, FIPS 197): a part of constructions, no
+/// cipher for values. Not thread-safe.
+class BlockKey {
+ public:
+  static constexpr size_t kBlockSize = 16;
+
+  /// Init takes a copy of `key` into an OpenSSL context, which wipes it when it is freed.
+  Status Init(std::span<const uint8_t, SecretKey::kSize> key);
+
+  /// Encrypt writes as many bytes as `blocks` has, a multiple of 16, to `out`; they may be the same bytes.
+  /// Other sizes: kBufferTooSmall. Fails with kCryptoFailed, and without Init; what `out` has is then
+  /// undefined.
+  Status Encrypt(ByteView blocks, ByteSpan out);
+
+ private:
+  CipherContext ecb_;
+};
+
 /// XaesKey is one XAES-256-GCM key (C2SP, XAES-256-GCM.md), prepared for many values: the CMAC subkey is
 /// computed once, and the AES-GCM keys of 12-byte nonce prefixes are kept, one for sealing and up to 64 for
 /// opening, about 1 KiB each: a table was written by many sessions, each with a prefix of its own.
@@ -57,8 +75,8 @@ class XaesKey {
   Status UseNonce(MessageKey* key, bool encrypt, std::span<const uint8_t, kNonceSize> nonce);
   Status DeriveMessageKey(std::span<const uint8_t, kNoncePrefixSize> prefix, SecretKey* message_key);
 
-  CipherContext ecb_;
-  uint8_t subkey_[16];
+  BlockKey blocks_;
+  uint8_t subkey_[BlockKey::kBlockSize];
   MessageKey sealing_;
   std::array<MessageKey, kOpeningKeys> opening_;  ///< by the first byte of the prefix, which is random
 };

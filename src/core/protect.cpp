@@ -103,7 +103,7 @@ Status Protector::Prepare(const KeyTable& table, const KeyRef& ref) {
   if (status != Status::kOk) return status;
   auto prepared = std::make_unique<SealKey>();
   status = prepared->xaes.Init(derived.Expose());
-  prepared->canaries.Init(mark_key.Expose());
+  if (status == Status::kOk) status = prepared->canaries.Init(mark_key.Expose());
   last_seal_key_ = nullptr;  // it may be the one that is replaced
   if (status == Status::kOk) seal_keys_[KeyId(ref.class_id, ref.version)] = std::move(prepared);
   return status;
@@ -217,12 +217,10 @@ Status Protector::Reveal(const SealedValue& value, ByteView context, ByteSpan pl
   if (status != Status::kOk) return status;
   *size = plaintext.size();
   if (value.padded) status = RemovePadding(plaintext, size);
-  if (status != Status::kOk) {
-    *size = 0;
-    return refuse(status);
-  }
-  if (is_canary != nullptr) *is_canary = key->canaries.Find(nonce);
-  return Status::kOk;
+  if (status == Status::kOk && is_canary != nullptr) status = key->canaries.Find(nonce, is_canary);
+  if (status == Status::kOk) return status;
+  *size = 0;
+  return refuse(status);
 }
 
 Status Protector::Rewrap(const SealedValue& value, ByteView context, ByteSpan sealed) {

@@ -118,8 +118,7 @@ class Protector {
     Status NextNonce(bool canary, std::span<uint8_t, kNonceSize> nonce) {
       if (!canary) return nonces.Next(nonce);
       Status status = nonces.NextForCanary(nonce);
-      if (status == Status::kOk) canaries.Mark(nonce);
-      return status;
+      return status == Status::kOk ? canaries.Mark(nonce) : status;
     }
   };
 

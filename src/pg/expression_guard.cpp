@@ -93,10 +93,41 @@ bool Reveals(Node* node, void* accepted) {
   return WalkExpression(node, Reveals, &accepts);
 }
 
+/// pii_blind_index, or an array of it.
+bool IsBlindIndex(Oid type) {
+  Oid element = get_element_type(type);
+  return IsOwnType(OidIsValid(element) ? element : type, "pii_blind_index_in");
+}
+
+/// Is there a keyed hash in an expression, but for a question whether it is NULL? What is made of a hash is
+/// no pii_blind_index any more: it would be kept in statistics, and read without a privilege.
+bool UsesHash(Node* node, void*) {
+  if (node == nullptr || IsA(node, NullTest)) return false;
+  if (IsA(node, List)) return WalkExpression(node, UsesHash, nullptr);
+  return IsBlindIndex(exprType(node)) || WalkExpression(node, UsesHash, nullptr);
+}
+
+/// The expressions of an index or statistics are a list. A hash that is stored as it is stays one.
+void CheckHashes(Node* node) {
+  if (node != nullptr && IsA(node, List)) {
+    ListCell* cell;
+    foreach (cell, reinterpret_cast<List*>(node)) CheckHashes(static_cast<Node*>(lfirst(cell)));
+    return;
+  }
+  Transform transform;
+  if (SourceColumn(node, &transform) != 0 || !UsesHash(node, nullptr)) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("an expression of a blind index is not supported"),
+           errdetail("It would keep parts of keyed hashes where nobody asks for SEARCH."),
+           errhint("Store pii_blind_index() as it is.")));
+}
+
 bool RevealsIn(Datum node_tree) {
   bool accepted = true;  // what is stored as pii_text is stored sealed
   auto* node = static_cast<Node*>(stringToNode(TextDatumGetCString(node_tree)));
-  return Reveals(node, &accepted);
+  if (Reveals(node, &accepted)) return true;
+  CheckHashes(node);
+  return false;
 }
 
 /// A catalog row that the command still running has made: by SnapshotSelf, as no other snapshot sees it.
@@ -136,8 +167,6 @@ bool RowReveals(const NewRow& found, std::initializer_list<AttrNumber> columns) 
                   errdetail("It would store plaintext."),
                   errhint("Leave the sealed column out of the expression.")));
 }
-
-bool IsBlindIndex(Oid type) { return IsOwnType(type, "pii_blind_index_in"); }
 
 /// Do statistics have a blind index among their columns and expressions?
 bool HasBlindIndex(const NewRow& found) {

@@ -178,10 +178,18 @@ PII_FUNCTION(pii_revoke_by_name) {
   PG_RETURN_VOID();
 }
 
-/// Trigger of the table: every session reads the grants again.
+/// Trigger of both tables. Every session reads the grants again. Roles that may write any table
+/// (pg_write_all_data) may not write this one, and a publisher may not empty it.
 PII_FUNCTION(pii_privilege_changed) {
   if (!CALLED_AS_TRIGGER(fcinfo)) elog(ERROR, "pii_privilege_changed is a trigger function");
-  CacheInvalidateRelcache(reinterpret_cast<TriggerData*>(fcinfo->context)->tg_relation);
+  auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+  bool is_remote_truncate = IsLogicalWorker() && TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event);
+  if (is_remote_truncate || !has_privs_of_role(GetUserId(), trigger->tg_relation->rd_rel->relowner)) {
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("permission denied for table %s", RelationGetRelationName(trigger->tg_relation)),
+                    errhint("Use pii_grant() and pii_revoke().")));
+  }
+  CacheInvalidateRelcache(trigger->tg_relation);
   PG_RETURN_POINTER(nullptr);
 }
 

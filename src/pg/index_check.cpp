@@ -32,13 +32,26 @@ bool CheckExpression(Node* node, void*) {
   return WalkExpression(node, CheckExpression, nullptr);
 }
 
+/// Asks for SEARCH on the class of a sealed column that is a key itself, which a hash index allows.
+void CheckColumn(Relation index, int key) {
+  AttrNumber number = index->rd_index->indkey.values[key];
+  if (number <= 0) return;
+  Oid type;
+  int32 modifier;
+  Oid collation;
+  get_atttypetypmodcoll(index->rd_index->indrelid, number, &type, &modifier, &collation);
+  if (!IsOwnType(type, "pii_text_in")) return;
+  getBaseTypeAndTypmod(type, &modifier);
+  RequirePrivilege(kSearch, modifier);
+}
+
 /// Checks the keys of an index among `columns` (as pull_varattnos gives them); all of them, when that is
 /// null.
 void CheckKeys(Relation index, const Bitmapset* columns) {
-  if (heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, nullptr)) return;
   for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
-    bool is_used = columns == nullptr || bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, columns);
-    if (is_used) CheckExpression(KeyExpression(index, i), nullptr);
+    if (columns != nullptr && !bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, columns)) continue;
+    CheckExpression(KeyExpression(index, i), nullptr);
+    CheckColumn(index, i);
   }
 }
 
@@ -57,9 +70,10 @@ void CheckTable(Relation table) {
 void CheckScan(Oid index_oid, std::initializer_list<List*> expressions) {
   Bitmapset* columns = nullptr;
   for (List* list : expressions) pull_varattnos(reinterpret_cast<Node*>(list), INDEX_VAR, &columns);
-  if (columns == nullptr) return;
   Relation index = index_open(index_oid, AccessShareLock);
-  CheckKeys(index, columns);
+  // A condition that the index was made for is not evaluated again.
+  CheckExpression(reinterpret_cast<Node*>(RelationGetIndexPredicate(index)), nullptr);
+  if (columns != nullptr) CheckKeys(index, columns);
   index_close(index, NoLock);
   bms_free(columns);
 }

@@ -67,10 +67,15 @@ bool HasBlindIndex(uint32_t table_oid, int16_t attribute, bool of_all_rows) {
   ListCell* cell;
   foreach (cell, indexes) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    bool counts = !of_all_rows || heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr);
+    bool takes_all =
+        index->rd_index->indisvalid && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr);
+    bool counts = takes_all || !of_all_rows;
     for (int i = 0; i < index->rd_index->indnkeyatts && counts && !found; ++i) {
       Node* expression = KeyExpression(index, i);
-      if (expression == nullptr) expression = GenerationExpression(table, index->rd_index->indkey.values[i]);
+      AttrNumber key = index->rd_index->indkey.values[i];
+      found = of_all_rows && key == attribute;  // by hash
+      if (expression == nullptr) expression = GenerationExpression(table, key);
+      if (found) break;
       found = SourceOfEquality(expression) == attribute;
     }
     index_close(index, NoLock);

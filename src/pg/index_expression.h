@@ -28,8 +28,8 @@ int16_t SourceColumn(Node* expression, Transform* transform);
 /// any other expression.
 int16_t SourceOfEquality(Node* expression);
 
-/// HasBlindIndex tells whether a column has an index that serves equality; `of_all_rows`: one without a
-/// predicate.
+/// HasBlindIndex tells whether a column has an index that serves equality; `of_all_rows`: one that every row
+/// goes into.
 bool HasBlindIndex(uint32_t table, int16_t column, bool of_all_rows);
 
 }  // namespace pii

@@ -142,6 +142,11 @@ bool ShowsRow(int category) {
 
 constexpr char kNotLogged[] = "Not logged, because it may hold values.";
 
+/// This library's messages hold no values.
+bool IsOwn(const ErrorData* error) {
+  return error->domain != nullptr && strcmp(error->domain, TEXTDOMAIN) == 0;
+}
+
 void HideDetail(ErrorData* error) {
   const char* detail = error->detail_log != nullptr ? error->detail_log : error->detail;
   if (detail == nullptr) return;
@@ -211,8 +216,10 @@ void Guard(ErrorData* error) {
     LogRaised(error);
     return;
   }
-  HideDetail(error);
-  HideMessage(error);
+  if (!IsOwn(error)) {
+    HideDetail(error);
+    HideMessage(error);
+  }
   HideStatement(error);
   HideContextLines(error);
   if (error->internalquery != nullptr) {

@@ -104,6 +104,10 @@ extern "C" {
 }
 // clang-format on
 
+// Marks this library's own messages (ErrorData.domain).
+#undef TEXTDOMAIN
+#define TEXTDOMAIN "pii"
+
 #if PG_VERSION_NUM < 150000
 #error "pii needs PostgreSQL 15 or later"
 #endif

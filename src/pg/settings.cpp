@@ -77,9 +77,8 @@ void DefineSettings() {
   DefineCustomStringVariable(
       "pii.sealed_applications", "Applications that see sealed text, by application_name.",
       "A list with commas. What copies data in bulk belongs here; it needs no plaintext and cannot leak it.",
-      &settings.sealed_applications,
-      "pg_dump, pg_dumpall, postgres_fdw, citus_internal, citus_rebalancer", PGC_SUSET, 0,
-      nullptr, AssignSealedApplications, nullptr);
+      &settings.sealed_applications, "pg_dump, pg_dumpall, postgres_fdw, citus_internal, citus_rebalancer",
+      PGC_SUSET, 0, nullptr, AssignSealedApplications, nullptr);
   DefineCustomEnumVariable("pii.audit", "Which uses of values are written to the server log.",
                            "reveal: values shown in plain, and refusals; all: every use.", &settings.audit,
                            kAuditOff, kAudits, PGC_SUSET, 0, nullptr, nullptr, nullptr);
