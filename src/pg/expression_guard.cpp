@@ -99,10 +99,14 @@ bool IsBlindIndex(Oid type) {
   return IsOwnType(OidIsValid(element) ? element : type, "pii_blind_index_in");
 }
 
-/// Is there a keyed hash in an expression, but for a question whether it is NULL? What is made of a hash is
-/// no pii_blind_index any more: it would be kept in statistics, and read without a privilege.
+/// Is there a keyed hash in an expression, but for questions about its key version and whether it is NULL?
+/// What is made of a hash is no pii_blind_index any more: it would be kept in statistics, and read without a
+/// privilege.
 bool UsesHash(Node* node, void*) {
   if (node == nullptr || IsA(node, NullTest)) return false;
+  bool asks_version = IsA(node, FuncExpr) &&
+                      IsOwnFunction(reinterpret_cast<FuncExpr*>(node)->funcid, "pii_blind_index_key_version");
+  if (asks_version) return false;
   if (IsA(node, List)) return WalkExpression(node, UsesHash, nullptr);
   return IsBlindIndex(exprType(node)) || WalkExpression(node, UsesHash, nullptr);
 }
@@ -122,12 +126,11 @@ void CheckHashes(Node* node) {
            errhint("Store pii_blind_index() as it is.")));
 }
 
+Node* TreeOf(Datum node_tree) { return static_cast<Node*>(stringToNode(TextDatumGetCString(node_tree))); }
+
 bool RevealsIn(Datum node_tree) {
   bool accepted = true;  // what is stored as pii_text is stored sealed
-  auto* node = static_cast<Node*>(stringToNode(TextDatumGetCString(node_tree)));
-  if (Reveals(node, &accepted)) return true;
-  CheckHashes(node);
-  return false;
+  return Reveals(TreeOf(node_tree), &accepted);
 }
 
 /// A catalog row that the command still running has made: by SnapshotSelf, as no other snapshot sees it.
@@ -161,6 +164,13 @@ bool RowReveals(const NewRow& found, std::initializer_list<AttrNumber> columns) 
   return false;
 }
 
+void CheckRowHashes(const NewRow& found, AttrNumber column) {
+  if (!HeapTupleIsValid(found.row)) return;
+  bool is_null;
+  Datum tree = heap_getattr(found.row, column, RelationGetDescr(found.catalog), &is_null);
+  if (!is_null) CheckHashes(TreeOf(tree));
+}
+
 [[noreturn]] void Refuse(const char* what) {
   ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                   errmsg("%s that reveals a sealed column is not supported", what),
@@ -192,6 +202,7 @@ void CheckStatistics(Oid statistics) {
   ScanKeyInit(&key, Anum_pg_statistic_ext_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(statistics));
   NewRow found = OpenNewRow(StatisticExtRelationId, StatisticExtOidIndexId, &key, 1);
   bool reveals = RowReveals(found, {Anum_pg_statistic_ext_stxexprs});
+  if (!reveals && !HasBlindIndex(found)) CheckRowHashes(found, Anum_pg_statistic_ext_stxexprs);
   bool keeps_hashes = HasBlindIndex(found);
   CloseNewRow(found);
   if (reveals) Refuse("statistics on an expression");
@@ -208,6 +219,7 @@ bool IndexReveals(Oid relation) {
   ScanKeyInit(&key, Anum_pg_index_indexrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
   NewRow found = OpenNewRow(IndexRelationId, IndexRelidIndexId, &key, 1);
   bool reveals = RowReveals(found, {Anum_pg_index_indexprs, Anum_pg_index_indpred});
+  if (!reveals) CheckRowHashes(found, Anum_pg_index_indexprs);
   CloseNewRow(found);
   return reveals;
 }
@@ -223,6 +235,7 @@ bool GeneratedColumnReveals(Oid relation, AttrNumber attribute) {
   ScanKeyInit(&keys[1], Anum_pg_attrdef_adnum, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(attribute));
   NewRow found = OpenNewRow(AttrDefaultRelationId, AttrDefaultIndexId, keys, 2);
   bool reveals = RowReveals(found, {Anum_pg_attrdef_adbin});
+  if (!reveals) CheckRowHashes(found, Anum_pg_attrdef_adbin);
   CloseNewRow(found);
   return reveals;
 }

@@ -92,20 +92,22 @@ foreach my $use (
 	q{SELECT 'x'::pii_text(ssn)},
 	q{SELECT 'x'::text::pii_text},
 	q{COPY people (id, name) FROM PROGRAM 'printf "4\tJohn"'},
-	q{COPY people TO STDOUT},
-	q{COPY people TO STDOUT (FORMAT binary)},
+	q{SET pii.view = 'plain'; COPY people TO STDOUT},
+	q{SET pii.view = 'plain'; COPY people TO STDOUT (FORMAT binary)},
 	q{SELECT to_jsonb(people) FROM people},
 	q{SELECT pii_reveal(name) FROM people},
 	q{SELECT pii_mask(name) FROM people},
 	q{SELECT pii_rewrap(name) FROM people},
 	q{UPDATE people SET name = 'Someone Else'},
 	q{INSERT INTO people SELECT 5, other FROM people WHERE other IS NOT NULL},
-	qq{SELECT '$sealed'::pii_text},
 	q{SET pii.view = 'masked'; SELECT name FROM people},
 	q{CREATE TABLE impossible AS SELECT id, name::text AS name FROM people})
 {
 	$node->fails($use, '55000', $locked, "locked: $use");
 }
+$node->fails("SELECT '$sealed'::pii_text", '55000',
+	qr/key version 1 of domain "default" is needed, and no keyring is loaded\nDETAIL:  Sealed text of class name was sealed under it/,
+	'locked: sealed text says which key version is missing');
 foreach my $use (
 	'ANALYZE people',
 	'VACUUM FULL people',
@@ -122,6 +124,7 @@ $node->gives('SELECT DISTINCT pii_class_of(name), pii_key_version(name), pii_is_
 $node->gives('SELECT pii_sealed(name) FROM people WHERE id = 1', $sealed, 'not locked: sealed text');
 $node->gives(q{SET pii.view = 'sealed'; SELECT name FROM people WHERE id = 1}, $sealed, 'not locked: the sealed view');
 $node->gives(q{SET pii.view = 'redacted'; SELECT name FROM people WHERE id = 1}, '[name]', 'not locked: the redacted view');
+$node->gives('COPY (SELECT name FROM people WHERE id = 1) TO STDOUT', $sealed, 'not locked: COPY TO');
 $node->gives('SELECT count(*) FROM pii_classes WHERE builtin', '16', 'not locked: pii_classes');
 command_like([ 'pg_dump', '--schema-only', '-d', $node->connstr('postgres') ], qr/name public\.pii_text\(name\)/,
 	'not locked: pg_dump --schema-only');

@@ -90,7 +90,7 @@ sub version_1_is_unusable
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my @errors;
 	foreach my $use ('SELECT ssn FROM old', 'SELECT pii_reveal(ssn) FROM old', 'SELECT pii_mask(ssn) FROM old WHERE id = 1',
-		'SELECT pii_rewrap(ssn) FROM old', 'UPDATE old SET ssn = pii_rewrap(ssn)', 'COPY old TO STDOUT',
+		'SELECT pii_rewrap(ssn) FROM old', 'UPDATE old SET ssn = pii_rewrap(ssn)', q{SET pii.view = 'plain'; COPY old TO STDOUT},
 		q{SELECT pii_seal(pii_sealed(ssn), 'ssn') FROM old WHERE id = 1})
 	{
 		push @errors, $node->fails($use, '55000', $message, "$what: $use");
@@ -194,7 +194,8 @@ $node->fails(q{CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql SET pii.dom
 
 $node->safe_psql('postgres', q{CREATE DATABASE staff});
 $node->safe_psql('postgres', q{ALTER DATABASE staff SET pii.domain = 'hr'});
-$node->safe_psql('staff', q{CREATE EXTENSION pii; CREATE TABLE t (name pii_text(name)); GRANT ALL ON t TO clerk});
+$node->safe_psql('staff', q{CREATE EXTENSION pii; CREATE TABLE t (name pii_text(name)); GRANT ALL ON t TO clerk;
+	SELECT pii_grant('clerk', 'name', 'REVEAL')});
 $node->gives(q{INSERT INTO t VALUES ('Staff Member'); SHOW pii.domain; SELECT name, pii_key_version(name) FROM t},
 	"hr\nStaff Member|1", 'ALTER DATABASE sets the domain for users', user => 'clerk', dbname => 'staff');
 my $of_staff = $node->safe_psql('staff', 'SELECT pii_sealed(name) FROM t');

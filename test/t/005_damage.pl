@@ -82,7 +82,7 @@ foreach my $kind (sort grep { defined $damage{$_}{state} } keys %damage)
 	my $where = "FROM people WHERE id = $id_of{$kind}";
 	my $errors = '';
 	foreach my $use ("SELECT ssn $where", "SELECT pii_reveal(ssn) $where", "SELECT pii_mask(ssn) $where", "SELECT to_jsonb(ssn) $where",
-		"COPY (SELECT ssn $where) TO STDOUT (FORMAT binary)", "SELECT pii_rewrap(ssn) $where",
+		"SET pii.view = 'plain'; COPY (SELECT ssn $where) TO STDOUT (FORMAT binary)", "SELECT pii_rewrap(ssn) $where",
 		"UPDATE people SET ssn = pii_rewrap(ssn) WHERE id = $id_of{$kind}")
 	{
 		$errors .= $node->fails($use, $state, $message, "$kind: " . $use =~ s/ FROM.*| WHERE.*//r);

@@ -80,6 +80,7 @@ $node->restart;
 $node->safe_psql('postgres', 'CREATE ROLE clerk LOGIN; CREATE DATABASE staff');
 $node->safe_psql('postgres', q{ALTER DATABASE staff SET pii.domain = 'hr'});
 $node->safe_psql('staff', q{CREATE EXTENSION pii; CREATE TABLE seen (number int, name pii_text(name)); GRANT ALL ON seen TO clerk;
+	SELECT pii_grant('clerk', 'name', 'REVEAL');
 	INSERT INTO seen SELECT i, 'Person ' || i FROM generate_series(1, 1000) i; ANALYZE seen});
 (undef, $plan) = $node->sql("$parallel EXPLAIN (ANALYZE, VERBOSE, COSTS off, TIMING off) $in_workers", dbname => 'staff', user => 'clerk');
 like($plan, qr/Workers Launched: [12]/, 'a domain of the database: workers are launched');
