@@ -30,12 +30,15 @@ post_parse_analyze_hook_type next_post_parse_analyze;
 /// Start of the last transaction that used values. It tells transactions apart, even where none has an id.
 TimestampTz values_in_use;
 
-/// The last answer of MessageForOthers.
-struct {
+/// An answer about the text of a client's message, which may have thousands of statements.
+struct KeptText {
   const char* text;
   TimestampTz statement;
+  uint32 transaction;
   const char* blanked;
-} for_others;
+};
+KeptText of_message;
+KeptText of_transaction;
 
 /// Start of the last statement that was taken out of pg_stat_activity.
 TimestampTz hidden_activity;
@@ -228,6 +231,17 @@ void Guard(ErrorData* error) {
   }
 }
 
+const char* Keep(KeptText* kept, MemoryContext context, const char* text) {
+  TimestampTz statement = GetCurrentStatementStartTimestamp();
+  uint32 transaction = LocalTransaction();
+  if (kept->text == text && kept->statement == statement && kept->transaction == transaction)
+    return kept->blanked;
+  MemoryContext outer = MemoryContextSwitchTo(context);
+  *kept = {text, statement, transaction, TextForOthers(text)};
+  MemoryContextSwitchTo(outer);
+  return kept->blanked;
+}
+
 void EmitLog(ErrorData* error) {
   if (!IsAuditLine(error)) {
     MarkForgery(error);
@@ -241,7 +255,7 @@ void NoteStatement(ParseState* state, Query* query, JumbleState* jumble) {
   HideActivity();
   // pg_stat_statements, before or behind this hook, leaves out constants and keeps comments. Analysis is
   // over; nobody else looks at the text any more.
-  state->p_sourcetext = MessageForOthers(state->p_sourcetext);
+  state->p_sourcetext = CommandTextForOthers(state->p_sourcetext);
   if (next_post_parse_analyze != nullptr) next_post_parse_analyze(state, query, jumble);
 }
 
@@ -264,15 +278,16 @@ const char* TextForOthers(const char* text) {
   return copy;
 }
 
-const char* MessageForOthers(const char* text) {
-  if (text != debug_query_string || text == nullptr || MessageContext == nullptr) return TextForOthers(text);
-  // A client may send thousands of commands in one text, and this is asked for each.
-  TimestampTz statement = GetCurrentStatementStartTimestamp();
-  if (for_others.text == text && for_others.statement == statement) return for_others.blanked;
-  MemoryContext outer = MemoryContextSwitchTo(MessageContext);
-  for_others = {text, statement, TextForOthers(text)};
-  MemoryContextSwitchTo(outer);
-  return for_others.blanked;
+const char* CommandTextForOthers(const char* text) {
+  return text != nullptr && text == debug_query_string && MessageContext != nullptr
+             ? Keep(&of_message, MessageContext, text)
+             : TextForOthers(text);
+}
+
+const char* QueryTextForOthers(const char* text) {
+  return text != nullptr && text == debug_query_string && TopTransactionContext != nullptr
+             ? Keep(&of_transaction, TopTransactionContext, text)
+             : TextForOthers(text);
 }
 
 void HideActivity() {

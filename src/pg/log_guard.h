@@ -13,9 +13,13 @@ void NoteValuesInUse();
 /// literals overwritten, positions the same. It is `text` itself, or palloc'ed.
 const char* TextForOthers(const char* text);
 
-/// MessageForOthers is TextForOthers for one of the commands of a client's message; the answer lives as long
-/// as the message.
-const char* MessageForOthers(const char* text);
+/// CommandTextForOthers is TextForOthers for a command, which may end the transaction: the answer lives as
+/// long as the client's message.
+const char* CommandTextForOthers(const char* text);
+
+/// QueryTextForOthers is TextForOthers for a query, whose portal may outlive the client's message: the answer
+/// lives as long as the transaction.
+const char* QueryTextForOthers(const char* text);
 
 /// HideActivity takes the literals of the current statement out of pg_stat_activity. PostgreSQL put them
 /// there before it asked anybody.

@@ -24,14 +24,13 @@ int depth;
 /// A plan kept from earlier, or a cursor, takes no lock that would tell of grants and roles changed
 /// meanwhile.
 void BeginStatement() {
-  AcceptInvalidationMessages();
+  if (IsTransactionState()) AcceptInvalidationMessages();  // not after an error, before ROLLBACK
   HideActivity();
 }
 
 void Start(QueryDesc* query, int flags) {
-  // For whoever keeps it when the statement ends, and for parallel workers. In the memory that the query
-  // descriptor is in: a portal may live longer than the message that made it.
-  if (depth == 0) query->sourceText = TextForOthers(query->sourceText);
+  // For whoever keeps it when the statement ends, and for parallel workers.
+  if (depth == 0) query->sourceText = QueryTextForOthers(query->sourceText);
   if (next_start != nullptr) {
     next_start(query, flags);
   } else {
@@ -134,8 +133,8 @@ void RunUtility(PlannedStmt* statement, const char* text, bool read_only_tree, P
   bool is_sealed = WantsSealedText(statement->utilityStmt);
   int nest_level = is_sealed ? NewGUCNestLevel() : 0;
   if (is_sealed) ShowSealedText();
-  RunInScope(statement, MessageForOthers(text), read_only_tree, context, parameters, environment, receiver,
-             completion);
+  RunInScope(statement, CommandTextForOthers(text), read_only_tree, context, parameters, environment,
+             receiver, completion);
   if (is_sealed) AtEOXact_GUC(true, nest_level);
   if (depth == 0) CarryOverAccess();
 }

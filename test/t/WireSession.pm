@@ -19,7 +19,7 @@ use constant {
 	VARCHAR_ARRAY => 1015,
 };
 
-# Connects to a PostgreSQL::Test::Cluster as its superuser, without a password. Parameters: dbname.
+# Connects to a PostgreSQL::Test::Cluster without a password. Parameters: dbname; user, its superuser unless given.
 sub connected
 {
 	my ($class, $node, %params) = @_;
@@ -31,7 +31,7 @@ sub connected
 	die "cannot connect to $host, $port: $!" unless $socket;
 	my $self = bless { socket => $socket, unread => '', read_to => 0 }, $class;
 	my $startup = pack('N', 196608)
-	  . join("\0", user => scalar getpwuid($<), database => $params{dbname} // 'postgres', client_encoding => 'UTF8', '', '');
+	  . join("\0", user => $params{user} // scalar getpwuid($<), database => $params{dbname} // 'postgres', client_encoding => 'UTF8', '', '');
 	$self->_write(pack('N', 4 + length $startup) . $startup);
 	my (undef, $error) = $self->_answer;
 	die "cannot start a session: $error" if defined $error;
@@ -58,12 +58,25 @@ sub run
 # Parses one statement, whose parameters have the types @$types, and runs it with each list of values, undef for NULL.
 sub execute
 {
-	my ($self, $sql, $types, @value_lists) = @_;
+	my ($self, @arguments) = @_;
+	return $self->_execute(0, @arguments);
+}
+
+# The same with parameters and results in binary form.
+sub execute_binary
+{
+	my ($self, @arguments) = @_;
+	return $self->_execute(1, @arguments);
+}
+
+sub _execute
+{
+	my ($self, $format, $sql, $types, @value_lists) = @_;
 	my $messages = _message('P', "\0" . encode_utf8($sql) . "\0" . pack('n/N*', @$types));
 	foreach my $values (@value_lists)
 	{
 		my @sent = map { defined $_ ? pack('N/a*', encode_utf8($_)) : pack('N', 0xFFFFFFFF) } @$values;
-		$messages .= _message('B', "\0\0" . pack('n', 0) . pack('n', scalar @sent) . join('', @sent) . pack('n', 0));
+		$messages .= _message('B', "\0\0" . pack('nn', 1, $format) . pack('n', scalar @sent) . join('', @sent) . pack('nn', 1, $format));
 		$messages .= _message('E', "\0" . pack('N', 0));
 	}
 	$self->_write($messages . _message('S', ''));
