@@ -42,3 +42,14 @@ SELECT (error_of(s)).* FROM (VALUES
 
 -- What an index shows to who reads the disk.
 SELECT class, transform, n, (pii_index_advice(class, transform, n)).* FROM (VALUES ('ssn', 'exact', 1000000), ('ssn', 'last4', 1000000), ('dob', 'year', 1000), ('dob', 'year', 1000000), ('email', 'domain', 1000), ('name', 'word', 1000)) AS t(class, transform, n);
+
+-- A keyed hash is stored as it is, or not at all: what is made of it is no pii_blind_index any more.
+CREATE TABLE hashes (id int, ssn pii_text(ssn));
+SELECT statement, (error_of(statement)).state, (error_of(statement)).message FROM unnest(ARRAY[
+    'CREATE INDEX ON hashes (left(pii_blind_index(ssn)::text, 8))',
+    'CREATE INDEX ON hashes (id, hashtext(pii_blind_index(ssn)::text))',
+    'ALTER TABLE hashes ADD k text GENERATED ALWAYS AS (left(pii_blind_index(ssn)::text, 8)) STORED',
+    'CREATE STATISTICS s ON (left(pii_blind_index(ssn)::text, 9)) FROM hashes',
+    'CREATE INDEX ON hashes (pii_key_version(pii_blind_index(ssn)))',
+    'CREATE INDEX ON hashes (id) WHERE pii_blind_index(ssn) IS NOT NULL']) AS statement;
+DROP TABLE hashes;

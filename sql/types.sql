@@ -54,3 +54,17 @@ SELECT id, length(pii_reveal(s)), pii_reveal(s) = repeat('0123456789', id) FROM 
 SELECT id, pg_column_size(s) - 10 * id AS overhead FROM large ORDER BY id;
 UPDATE large SET s = pii_rewrap(s);
 SELECT id, pii_reveal(s) = repeat('0123456789', id) FROM large ORDER BY id;
+
+-- What PostgreSQL keeps in its catalogs as text is no plaintext.
+CREATE DOMAIN kept AS pii_text(name) DEFAULT 'Maria Gonzalez';
+SELECT typdefault ~ '^''pii:v2:[A-Za-z0-9_-]+''::(pii_schema\.)?pii_text$' AS sealed FROM pg_type WHERE typname = 'kept';
+ALTER DOMAIN kept SET DEFAULT 'John Doe';
+SELECT typdefault ~ '^''pii:v2:[A-Za-z0-9_-]+''::(pii_schema\.)?pii_text$' AS sealed FROM pg_type WHERE typname = 'kept';
+CREATE TABLE keeping (id int, name kept);
+INSERT INTO keeping VALUES (1);
+SELECT * FROM keeping;
+CREATE FUNCTION first_of(pii_text, pii_text) RETURNS pii_text LANGUAGE sql AS 'SELECT $1';
+SELECT (error_of($$CREATE AGGREGATE first_value_of(pii_text) (SFUNC = first_of, STYPE = pii_text, INITCOND = 'Maria Gonzalez')$$)).*;
+DROP FUNCTION first_of;
+DROP TABLE keeping;
+DROP DOMAIN kept;

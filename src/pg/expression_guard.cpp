@@ -306,7 +306,36 @@ void CheckObjectAccess(ObjectAccessType access, Oid class_oid, Oid object, int s
   if (is_column && GivesSealedColumn(object, static_cast<AttrNumber>(sub_id))) CheckRowExpressions(object);
 }
 
+/// The type that a parameter of CREATE AGGREGATE names; 0 when there is none.
+Oid AggregateType(const List* parameters, const char* name) {
+  ListCell* cell;
+  foreach (cell, parameters) {
+    auto* parameter = static_cast<DefElem*>(lfirst(cell));
+    if (strcmp(parameter->defname, name) == 0) return typenameTypeId(nullptr, defGetTypeName(parameter));
+  }
+  return InvalidOid;
+}
+
 }  // namespace
+
+void CheckAggregate(const DefineStmt* statement) {
+  if (statement->kind != OBJECT_AGGREGATE) return;
+  bool has_value = false;
+  ListCell* cell;
+  foreach (cell, statement->definition) {
+    const char* name = static_cast<DefElem*>(lfirst(cell))->defname;
+    has_value = has_value || strstr(name, "initcond") != nullptr;
+  }
+  if (!has_value) return;
+  for (const char* name : {"stype", "stype1", "mstype"}) {
+    Oid type = AggregateType(statement->definition, name);
+    if (!OidIsValid(type) || !HoldsValues(type)) continue;
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("an initial value of a sealed type is not supported"),
+                    errdetail("The catalog would keep it as plaintext."),
+                    errhint("Leave it out: the first row is the initial state of a strict function.")));
+  }
+}
 
 void InstallExpressionGuard() {
   next_object_access = object_access_hook;

@@ -1,9 +1,15 @@
 #pragma once
 
+struct DefineStmt;
+
 namespace pii {
 
 /// InstallExpressionGuard refuses indexes, generated columns and statistics whose expression would store
 /// plaintext. Called from _PG_init.
 void InstallExpressionGuard();
+
+/// CheckAggregate refuses CREATE AGGREGATE with an initial value of a type that holds values: PostgreSQL
+/// keeps it as text.
+void CheckAggregate(const DefineStmt* statement);
 
 }  // namespace pii

@@ -3,6 +3,7 @@
 #include "statement.h"
 
 #include "access_log.h"
+#include "expression_guard.h"
 #include "index_check.h"
 #include "log_guard.h"
 #include "pg.h"
@@ -130,6 +131,8 @@ void RunUtility(PlannedStmt* statement, const char* text, bool read_only_tree, P
                 ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* receiver,
                 QueryCompletion* completion) {
   if (depth == 0) BeginStatement();
+  if (IsA(statement->utilityStmt, DefineStmt))
+    CheckAggregate(reinterpret_cast<DefineStmt*>(statement->utilityStmt));
   bool is_sealed = WantsSealedText(statement->utilityStmt);
   int nest_level = is_sealed ? NewGUCNestLevel() : 0;
   if (is_sealed) ShowSealedText();
