@@ -120,12 +120,26 @@ RESET ROLE;
 SELECT role = session_user AS own, CASE WHEN role <> session_user THEN role END AS role, class, sealed, revealed, masked, searched, denied, failed
 FROM pii_stat_access WHERE database = current_database() AND class = 'ssn' ORDER BY 1, 2;
 
+-- A blind index is not read without SEARCH, nor written; other columns of the same index are.
+CREATE TABLE tenants (tenant int, ssn pii_text(ssn));
+INSERT INTO tenants VALUES (1, '912-31-6725'), (2, '912-31-6726');
+CREATE INDEX ON tenants (tenant, pii_blind_index(ssn));
+GRANT ALL ON tenants TO regress_clerk;
+SET enable_seqscan = off;
+SET ROLE regress_clerk;
+SELECT tenant, ssn FROM tenants WHERE tenant = 1;
+SELECT statement, (error_of(statement)).state FROM unnest(ARRAY['SELECT FROM tenants WHERE pii_blind_index(ssn) > ''00010000000000000000000000000000''',
+    'EXPLAIN SELECT FROM tenants WHERE pii_blind_index(ssn) = ''00010000000000000000000000000000''', 'INSERT INTO tenants VALUES (3, ''1'')',
+    'UPDATE tenants SET tenant = 4 WHERE tenant = 1', 'EXPLAIN UPDATE tenants SET tenant = 4 WHERE tenant = 1', 'DELETE FROM tenants WHERE tenant = 2']) AS statement;
+RESET ROLE;
+RESET enable_seqscan;
+
 -- Verification.
 CALL pii_verify_column('staff', 'ssn');
 SELECT call, (error_of('CALL ' || call)).* FROM unnest(ARRAY['pii_verify_column(''staff'', ''id'')', 'pii_verify_column(''staff'', ''none'')', 'pii_verify_column(NULL, ''ssn'')']) AS call;
 
 DROP FUNCTION views_of, sealed_only;
-DROP TABLE mine, staff;
+DROP TABLE mine, staff, tenants;
 DROP OWNED BY regress_clerk, regress_agent, regress_desk;
 DROP ROLE regress_clerk, regress_agent, regress_desk;
 SELECT * FROM pii_privileges;

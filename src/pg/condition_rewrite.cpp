@@ -6,6 +6,7 @@
 
 #include "condition_rewrite.h"
 
+#include "log_guard.h"
 #include "own_function.h"
 #include "pg.h"
 #include "pii_class.h"
@@ -117,6 +118,7 @@ PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo par
   if (HasConditions(reinterpret_cast<Node*>(query), nullptr)) {
     query = reinterpret_cast<Query*>(RewriteAll(reinterpret_cast<Node*>(query), nullptr));
   }
+  text = QueryTextForOthers(text);
   return next_planner != nullptr ? next_planner(query, text, options, parameters)
                                  : standard_planner(query, text, options, parameters);
 }

@@ -2,7 +2,7 @@
 
 namespace pii {
 
-/// InstallConditionRewrite hooks into the planner. Called from _PG_init.
+/// InstallConditionRewrite hooks into the planner, in front of other libraries (statement.cpp).
 void InstallConditionRewrite();
 
 }  // namespace pii

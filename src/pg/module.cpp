@@ -2,7 +2,6 @@
 
 #include "access_counters.h"
 #include "access_log.h"
-#include "condition_rewrite.h"
 #include "expression_guard.h"
 #include "grants.h"
 #include "log_guard.h"
@@ -24,7 +23,6 @@ void _PG_init(void) {
   pii::InstallLogGuard();
   pii::InstallAccessLog();
   pii::InstallStatementHooks();
-  pii::InstallConditionRewrite();
   pii::InstallPlannerSupport();
   // Loaded later than that, the library can be asked for its types but has no keys: every use of a value is
   // an error.

@@ -3,6 +3,7 @@
 #include "statement.h"
 
 #include "access_log.h"
+#include "condition_rewrite.h"
 #include "expression_guard.h"
 #include "index_check.h"
 #include "log_guard.h"
@@ -31,7 +32,7 @@ void BeginStatement() {
 
 void Start(QueryDesc* query, int flags) {
   // For whoever keeps it when the statement ends, and for parallel workers.
-  if (depth == 0) query->sourceText = QueryTextForOthers(query->sourceText);
+  query->sourceText = QueryTextForOthers(query->sourceText);
   if (next_start != nullptr) {
     next_start(query, flags);
   } else {
@@ -142,13 +143,14 @@ void RunUtility(PlannedStmt* statement, const char* text, bool read_only_tree, P
   if (depth == 0) CarryOverAccess();
 }
 
-/// The utility hook goes in front of those of all other libraries, whatever their order: what they are given
-/// to keep has no literals. When shared memory is made they are all loaded. It is made again after a crash.
-void InstallUtilityHook() {
+/// Two hooks go in front of those of all other libraries, whatever their order: what they are given to keep
+/// has no literals. When shared memory is made they are all loaded. It is made again after a crash.
+void InstallFrontHooks() {
   if (next_shmem_startup != nullptr) next_shmem_startup();
   if (ProcessUtility_hook == RunUtility) return;
   next_utility = ProcessUtility_hook;
   ProcessUtility_hook = RunUtility;
+  InstallConditionRewrite();
 }
 
 }  // namespace
@@ -163,8 +165,8 @@ void InstallStatementHooks() {
   next_end = ExecutorEnd_hook;
   ExecutorEnd_hook = End;
   next_shmem_startup = shmem_startup_hook;
-  shmem_startup_hook = InstallUtilityHook;
-  if (!process_shared_preload_libraries_in_progress) InstallUtilityHook();
+  shmem_startup_hook = InstallFrontHooks;
+  if (!process_shared_preload_libraries_in_progress) InstallFrontHooks();
 }
 
 }  // namespace pii

@@ -132,7 +132,7 @@ sub rows_from_bare
 	return;
 }
 
-$node->safe_psql('postgres', 'CREATE ROLE pii_twin_clerk');
+$node->safe_psql('postgres', q{CREATE ROLE pii_twin_clerk; SELECT pii_grant('pii_twin_clerk', '*', 'ALL')});
 foreach my $schema ('plain', @sealed)
 {
 	my $session = make_schema($schema, $schema);

@@ -36,7 +36,7 @@ my $source = abs_path(dirname(__FILE__) . '/../..');
 
 # Starts a new server with the extension in the database postgres. Parameters: those of init, and
 #   conf     lines for postgresql.conf
-#   keyring  0: neither make a keyring nor set one
+#   keyring  0: neither make a keyring nor set one; a file name: a copy of that instead of a new one
 sub started
 {
 	my ($class, $name, %params) = @_;
@@ -61,7 +61,8 @@ sub init
 	chmod 0700, $self->keys_dir;
 	if ($keyring)
 	{
-		make_keyring($self->keyring);
+		if ($keyring eq '1') { make_keyring($self->keyring); }
+		else                 { write_private($self->keyring, slurp_file($keyring)); }
 		$self->append_conf('postgresql.conf', "pii.keyring_file = '" . $self->keyring . "'");
 	}
 	$self->append_conf('postgresql.conf', $conf);

@@ -1,5 +1,6 @@
 # WireSession is a session of PostgreSQL's protocol, version 3, for what psql 15 has no words for: parameters by Parse and
-# Bind, with a type or of unknown type. It is also fast enough for thousands of small statements.
+# Bind, with a type or of unknown type, in text or binary format; statements that run while the test goes on; and notices. It
+# is also fast enough for thousands of small statements.
 
 package WireSession;
 
@@ -19,7 +20,8 @@ use constant {
 	VARCHAR_ARRAY => 1015,
 };
 
-# Connects to a PostgreSQL::Test::Cluster without a password. Parameters: dbname; user, its superuser unless given.
+# Connects to a PostgreSQL::Test::Cluster without a password, as its superuser unless the parameter `user` says else. Other
+# parameters: dbname; options, as in PGOPTIONS; application_name.
 sub connected
 {
 	my ($class, $node, %params) = @_;
@@ -29,9 +31,15 @@ sub connected
 	  ? IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => "$host/.s.PGSQL.$port")
 	  : IO::Socket::INET->new(PeerHost => $host, PeerPort => $port, Proto => 'tcp');
 	die "cannot connect to $host, $port: $!" unless $socket;
-	my $self = bless { socket => $socket, unread => '', read_to => 0 }, $class;
+	my $self = bless { socket => $socket, unread => '', read_to => 0, notices => [], copy_data => '' }, $class;
 	my $startup = pack('N', 196608)
-	  . join("\0", user => $params{user} // scalar getpwuid($<), database => $params{dbname} // 'postgres', client_encoding => 'UTF8', '', '');
+	  . join("\0",
+		user             => encode_utf8($params{user} // scalar getpwuid($<)),
+		database         => $params{dbname} // 'postgres',
+		client_encoding  => 'UTF8',
+		options          => $params{options} // '',
+		application_name => encode_utf8($params{application_name} // ''),
+		'', '');
 	$self->_write(pack('N', 4 + length $startup) . $startup);
 	my (undef, $error) = $self->_answer;
 	die "cannot start a session: $error" if defined $error;
@@ -42,7 +50,21 @@ sub connected
 sub query
 {
 	my ($self, $sql) = @_;
+	$self->begin($sql);
+	return $self->finish;
+}
+
+# The same in two steps: sends statements, and later reads what came of them.
+sub begin
+{
+	my ($self, $sql) = @_;
 	$self->_write(_message('Q', encode_utf8($sql) . "\0"));
+	return;
+}
+
+sub finish
+{
+	my ($self) = @_;
 	return $self->_answer;
 }
 
@@ -55,32 +77,93 @@ sub run
 	return @$rows;
 }
 
+# Runs COPY FROM STDIN with `$data`, text or bytes.
+sub copy_in
+{
+	my ($self, $sql, $data) = @_;
+	utf8::encode($data) if utf8::is_utf8($data);
+	$self->{copy_data} = $data;
+	return $self->query($sql);
+}
+
+# The messages below ERROR that came so far: references to hashes of their fields, as the protocol names them.
+sub notices
+{
+	my ($self) = @_;
+	return @{ $self->{notices} };
+}
+
+# All fields of the last error.
+sub error_fields
+{
+	my ($self) = @_;
+	return $self->{error_fields};
+}
+
+sub pid
+{
+	my ($self) = @_;
+	return $self->{pid};
+}
+
 # Parses one statement, whose parameters have the types @$types, and runs it with each list of values, undef for NULL.
 sub execute
 {
-	my ($self, @arguments) = @_;
-	return $self->_execute(0, @arguments);
+	my ($self, $sql, $types, @value_lists) = @_;
+	return $self->_execute(0, $sql, $types, @value_lists);
 }
 
-# The same with parameters and results in binary form.
+# The same with parameters and results in binary form, which for strings are the same bytes.
 sub execute_binary
 {
-	my ($self, @arguments) = @_;
-	return $self->_execute(1, @arguments);
+	my ($self, $sql, $types, @value_lists) = @_;
+	return $self->_execute(1, $sql, $types, @value_lists);
+}
+
+# Parses and binds one statement, and fetches its rows `$limit` at a time, `$times` times.
+sub execute_in_pieces
+{
+	my ($self, $sql, $types, $values, $limit, $times) = @_;
+	my $fetch = _message('E', "\0" . pack('N', $limit));
+	$self->_write(_parse($sql, $types) . _bind(0, $values) . $fetch x $times . _message('S', ''));
+	return $self->_answer;
+}
+
+# The same in two steps, for a statement that is run again and again.
+sub prepare
+{
+	my ($self, $name, $sql, $types) = @_;
+	$self->_write(_parse($sql, $types, $name) . _message('S', ''));
+	return $self->_answer;
+}
+
+sub execute_prepared
+{
+	my ($self, $name, $values) = @_;
+	$self->_write(_bind(0, $values, $name) . _message('E', "\0" . pack('N', 0)) . _message('S', ''));
+	return $self->_answer;
 }
 
 sub _execute
 {
 	my ($self, $format, $sql, $types, @value_lists) = @_;
-	my $messages = _message('P', "\0" . encode_utf8($sql) . "\0" . pack('n/N*', @$types));
-	foreach my $values (@value_lists)
-	{
-		my @sent = map { defined $_ ? pack('N/a*', encode_utf8($_)) : pack('N', 0xFFFFFFFF) } @$values;
-		$messages .= _message('B', "\0\0" . pack('nn', 1, $format) . pack('n', scalar @sent) . join('', @sent) . pack('nn', 1, $format));
-		$messages .= _message('E', "\0" . pack('N', 0));
-	}
+	my $messages = _parse($sql, $types);
+	$messages .= _bind($format, $_) . _message('E', "\0" . pack('N', 0)) foreach @value_lists;
 	$self->_write($messages . _message('S', ''));
 	return $self->_answer;
+}
+
+sub _parse
+{
+	my ($sql, $types, $name) = @_;
+	return _message('P', ($name // '') . "\0" . encode_utf8($sql) . "\0" . pack('n/N*', @$types));
+}
+
+sub _bind
+{
+	my ($format, $values, $name) = @_;
+	my @sent = map { defined $_ ? pack('N/a*', encode_utf8($_)) : pack('N', 0xFFFFFFFF) } @$values;
+	return _message('B', "\0" . ($name // '') . "\0" . pack('nn', 1, $format) . pack('n', scalar @sent) . join('', @sent) . pack('nn', 1, $format));
 }
 
 sub _message
@@ -127,9 +210,22 @@ sub _answer
 		}
 		elsif ($type eq 'E')
 		{
-			my %field = map { substr($_, 0, 1) => substr($_, 1) } grep { length } split /\0/, decode_utf8($body);
+			my %field = _fields($body);
+			$self->{error_fields} = \%field;
 			$error //= "$field{C}: $field{M}" . (defined $field{D} ? " ($field{D})" : '');
 			die "$error\n" if $field{S} eq 'FATAL' || $field{S} eq 'PANIC';
+		}
+		elsif ($type eq 'N')
+		{
+			push @{ $self->{notices} }, { _fields($body) };
+		}
+		elsif ($type eq 'K')
+		{
+			$self->{pid} = unpack 'N', $body;
+		}
+		elsif ($type eq 'G')
+		{
+			$self->_write(_message('d', $self->{copy_data}) . _message('c', ''));
 		}
 		elsif ($type eq 'R')
 		{
@@ -140,6 +236,12 @@ sub _answer
 			return (\@rows, $error);
 		}
 	}
+}
+
+sub _fields
+{
+	my ($body) = @_;
+	return map { substr($_, 0, 1) => substr($_, 1) } grep { length } split /\0/, decode_utf8($body);
 }
 
 sub _read_message
