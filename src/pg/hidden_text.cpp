@@ -39,4 +39,23 @@ bool MayHaveLiterals(const char* text) {
   return has || status != Status::kOk;
 }
 
+char* HideLiteralsOf(const char* statement, char* message) {
+  const char* hidden = nullptr;
+  for (char* begin = strchr(message, '"'); begin != nullptr;) {
+    char* end = strchr(begin + 1, '"');
+    if (end == nullptr) break;
+    char* quoted = pnstrdup(begin + 1, static_cast<Size>(end - begin - 1));
+    if (strlen(quoted) > 0 && strstr(statement, quoted) != nullptr) {
+      if (hidden == nullptr) hidden = Hidden(statement, HideLiterals);
+      if (strstr(hidden, quoted) == nullptr) {
+        auto before = static_cast<int>(begin - message);
+        message = psprintf("%.*s\"...%s", before, message, end);
+        end = message + before + strlen("\"...");
+      }
+    }
+    begin = strchr(end + 1, '"');
+  }
+  return message;
+}
+
 }  // namespace pii

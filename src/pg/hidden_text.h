@@ -21,4 +21,8 @@ void Blank(char* text);
 /// MayHaveLiterals tells whether hiding would change a statement.
 bool MayHaveLiterals(const char* text);
 
+/// HideLiteralsOf returns `message` without what it quotes of the literals of `statement`: what stands in the
+/// statement and no more in its hidden form. It is `message` itself, or palloc'ed.
+char* HideLiteralsOf(const char* statement, char* message);
+
 }  // namespace pii

@@ -178,6 +178,9 @@ void HideMessage(ErrorData* error) {
   } else if (QuotesInput(ERRCODE_TO_CATEGORY(error->sqlerrcode))) {
     error->message = Hidden(error->message, HideQuoted);
   }
+  // To PostgreSQL, the part before the @ of an address without quotes is a column.
+  if (error->sqlerrcode == ERRCODE_UNDEFINED_COLUMN && debug_query_string != nullptr)
+    error->message = HideLiteralsOf(debug_query_string, error->message);
 }
 
 /// What functions say by themselves may be anything: RAISE and ASSERT of PL/pgSQL, and the same in PL/Python,

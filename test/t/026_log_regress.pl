@@ -83,7 +83,7 @@ foreach my $i (0 .. $#thousand)
 	else
 	{
 		$session->query("INSERT INTO thousand (name) VALUES (E$literal, 1)");
-		$session->query("SELECT $literal::int");
+		$session->query("SELECT ${literal}::int");
 		$session->run("SELECT count(*) FROM thousand WHERE name = $literal OR pii_schema.pii_reveal(name) = $literal");
 	}
 }

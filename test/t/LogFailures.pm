@@ -54,8 +54,6 @@ each_value('to_date', q[SELECT to_date(%s, 'MM-DD-YYYY'), to_timestamp(%s, 'Mon'
 each_value('to_number', q[SELECT to_char(1, %s), to_number('', %s), '1'::text::numeric / 0, %s], shows => qr/ERROR: .*\n(.*\n)*?.*SELECT to_char/);
 each_value('a regular expression', q[SELECT 'x' ~ ('(' || %s)], state => '2201B', shows => qr/ERROR: .*invalid regular expression/);
 each_value('to_tsquery', q[SELECT to_tsquery('&' || %s || '&')], shows => qr/ERROR: .*syntax error in tsquery/);
-each_value('pg_read_file', q[SELECT pg_read_file(%s)], kind => 'ssn', shows => qr/ERROR: .*could not open file/,
-	todo => 'names of files are logged');
 each_value('decode', q[SELECT decode(%s, 'hex'), decode(%s, 'base64')], shows => qr/ERROR: .*\n(.*\n)*?.*SELECT decode\('\.\.\.'/);
 each_value('convert_from', q[SELECT convert_from('\xff'::bytea || %s::bytea, 'UTF8')], kind => 'ssn', state => '22021', shows => qr/invalid byte sequence/);
 each_value('set_config', q[SELECT set_config('work_mem', %s, false)], shows => qr/ERROR: .*invalid value for parameter "work_mem"/);
