@@ -25,6 +25,12 @@ XaesKey MakeKey(ByteView key) {
   return xaes;
 }
 
+BlockKey MakeBlockKey(std::string_view hex) {
+  BlockKey key;
+  EXPECT_EQ(key.Init(ByteView(test::FromHex(hex)).first<SecretKey::kSize>()), Status::kOk);
+  return key;
+}
+
 /// One sealed value with everything that went into it.
 struct Sealed {
   Bytes key, nonce, header, context, plaintext, sealed;
@@ -49,6 +55,45 @@ struct Sealed {
     return xaes->Open(Nonce(nonce), header, context, sealed, *opened);
   }
 };
+
+// NIST SP 800-38A, F.1.5, ECB-AES256.Encrypt.
+TEST(BlockKey, GivesTheAnswersOfNist) {
+  BlockKey key = MakeBlockKey("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
+  const Bytes plain = test::FromHex(
+      "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
+      "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710");
+  const Bytes encrypted = test::FromHex(
+      "f3eed1bdb5d2a03c064b5a7e3db181f8591ccb10d410ed26dc5ba74a31362870"
+      "b6ed21b99ca6f4f9f153e7b1beafed1d23304b7a39f9f3ff067d8d8f9e24ecc7");
+  for (size_t size = 0; size <= plain.size(); size += BlockKey::kBlockSize) {
+    Bytes out(size);
+    ASSERT_EQ(key.Encrypt(ByteView(plain).first(size), out), Status::kOk);
+    EXPECT_TRUE(std::equal(out.begin(), out.end(), encrypted.begin()));
+    Bytes in_place(plain.begin(), plain.begin() + static_cast<ptrdiff_t>(size));
+    ASSERT_EQ(key.Encrypt(in_place, in_place), Status::kOk);
+    EXPECT_EQ(in_place, out);
+  }
+}
+
+TEST(BlockKey, RefusesWhatIsNoWholeBlocksAndGoesOn) {
+  BlockKey key = MakeBlockKey("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
+  const Bytes block = test::FromHex("6bc1bee22e409f96e93d7e117393172a");
+  for (size_t size = 0; size < 40; ++size) {
+    Bytes part(size, 0x61), out(size);
+    EXPECT_EQ(key.Encrypt(part, out), size % 16 == 0 ? Status::kOk : Status::kBufferTooSmall) << size;
+    Bytes longer(size + 1);
+    EXPECT_EQ(key.Encrypt(part, longer), Status::kBufferTooSmall) << size;
+    out.assign(16, 0);
+    ASSERT_EQ(key.Encrypt(block, out), Status::kOk);
+    EXPECT_EQ(test::ToHex(out), "f3eed1bdb5d2a03c064b5a7e3db181f8");
+  }
+}
+
+TEST(BlockKey, RefusesWithoutAKey) {
+  BlockKey key;
+  Bytes block(16);
+  EXPECT_EQ(key.Encrypt(block, block), Status::kCryptoFailed);
+}
 
 TEST(XaesKey, GivesTheTwoAnswersOfC2sp) {
   auto records = test::RecordsWith(test::ReadRecords("xaes_256_gcm.txt"), "CIPHERTEXT");
