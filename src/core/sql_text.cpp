@@ -46,6 +46,36 @@ void Overwrite(std::span<char> text, char by) {
   }
 }
 
+/// What every literal has: a quote, an @, two characters that begin a comment or a dollar quote, or digits
+/// enough. Most statements of a prepared application have none of it, and are asked each time.
+bool MayHoldLiterals(std::string_view sql) {
+  size_t digits = 0;
+  for (size_t i = 0; i < sql.size(); ++i) {
+    char c = sql[i];
+    char next = i + 1 < sql.size() ? sql[i + 1] : '\0';
+    switch (c) {
+      case '\'':
+      case '"':
+      case '@':
+        return true;
+      case '$':
+        if (!IsDigit(next)) return true;
+        break;
+      case '-':
+        if (next == '-') return true;
+        break;
+      case '/':
+        if (next == '*') return true;
+        break;
+      default:
+        if (!IsDigit(c)) break;
+        bool is_hexadecimal = c == '0' && (next == 'x' || next == 'X');
+        if (is_hexadecimal || ++digits >= kHiddenDigits) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 size_t CountAsciiDigits(std::string_view text) {
@@ -390,6 +420,7 @@ size_t HideLiterals(std::string_view sql, bool backslash_escapes, std::span<char
 }
 
 bool HasLiterals(std::string_view sql, bool backslash_escapes) {
+  if (!MayHoldLiterals(sql)) return false;
   LiteralScanner scanner(sql, backslash_escapes);
   Literal literal;
   while (scanner.Next(&literal)) {
