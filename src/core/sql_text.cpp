@@ -46,8 +46,9 @@ void Overwrite(std::span<char> text, char by) {
   }
 }
 
-/// What every literal has: a quote, an @, two characters that begin a comment or a dollar quote, or digits
-/// enough. Most statements of a prepared application have none of it, and are asked each time.
+/// What every literal has: a quote, an @, two characters that begin a comment or a dollar quote, digits
+/// enough, or a number before a $. Most statements of a prepared application have none of it, and are asked
+/// each time.
 bool MayHoldLiterals(std::string_view sql) {
   size_t digits = 0;
   for (size_t i = 0; i < sql.size(); ++i) {
@@ -59,7 +60,7 @@ bool MayHoldLiterals(std::string_view sql) {
       case '@':
         return true;
       case '$':
-        if (!IsDigit(next)) return true;
+        if (!IsDigit(next) || (i > 0 && IsWordPart(sql[i - 1]))) return true;
         break;
       case '-':
         if (next == '-') return true;
@@ -234,6 +235,8 @@ size_t LiteralScanner::NextString(size_t end) const {
     } else if (StartsWith(end, "/*")) {
       end = EndOfBlockComment(end, &closed);
     } else {
+      // Of several prefixes the last one counts; the hidden form has none.
+      while (IsOneOf(At(end), "uU") && At(end + 1) == '&' && StringQuote(end) == kNone) end += 2;
       return line_break && StringQuote(end) != kNone ? end : kNone;
     }
   }
