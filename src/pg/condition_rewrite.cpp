@@ -118,7 +118,7 @@ PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo par
   if (HasConditions(reinterpret_cast<Node*>(query), nullptr)) {
     query = reinterpret_cast<Query*>(RewriteAll(reinterpret_cast<Node*>(query), nullptr));
   }
-  text = QueryTextForOthers(text);
+  text = CommandTextForOthers(text);
   return next_planner != nullptr ? next_planner(query, text, options, parameters)
                                  : standard_planner(query, text, options, parameters);
 }

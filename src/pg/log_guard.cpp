@@ -30,15 +30,12 @@ post_parse_analyze_hook_type next_post_parse_analyze;
 /// Start of the last transaction that used values. It tells transactions apart, even where none has an id.
 TimestampTz values_in_use;
 
-/// An answer about the text of a client's message, which may have thousands of statements.
-struct KeptText {
+/// The last answer of CommandTextForOthers.
+struct {
   const char* text;
   TimestampTz statement;
-  uint32 transaction;
   const char* blanked;
-};
-KeptText of_message;
-KeptText of_transaction;
+} of_message;
 
 /// Start of the last statement that was taken out of pg_stat_activity.
 TimestampTz hidden_activity;
@@ -234,17 +231,6 @@ void Guard(ErrorData* error) {
   }
 }
 
-const char* Keep(KeptText* kept, MemoryContext context, const char* text) {
-  TimestampTz statement = GetCurrentStatementStartTimestamp();
-  uint32 transaction = LocalTransaction();
-  if (kept->text == text && kept->statement == statement && kept->transaction == transaction)
-    return kept->blanked;
-  MemoryContext outer = MemoryContextSwitchTo(context);
-  *kept = {text, statement, transaction, TextForOthers(text)};
-  MemoryContextSwitchTo(outer);
-  return kept->blanked;
-}
-
 void EmitLog(ErrorData* error) {
   if (!IsAuditLine(error)) {
     MarkForgery(error);
@@ -282,15 +268,13 @@ const char* TextForOthers(const char* text) {
 }
 
 const char* CommandTextForOthers(const char* text) {
-  return text != nullptr && text == debug_query_string && MessageContext != nullptr
-             ? Keep(&of_message, MessageContext, text)
-             : TextForOthers(text);
-}
-
-const char* QueryTextForOthers(const char* text) {
-  return text != nullptr && text == debug_query_string && TopTransactionContext != nullptr
-             ? Keep(&of_transaction, TopTransactionContext, text)
-             : TextForOthers(text);
+  if (text == nullptr || text != debug_query_string || MessageContext == nullptr) return TextForOthers(text);
+  TimestampTz statement = GetCurrentStatementStartTimestamp();
+  if (of_message.text == text && of_message.statement == statement) return of_message.blanked;
+  MemoryContext outer = MemoryContextSwitchTo(MessageContext);
+  of_message = {text, statement, TextForOthers(text)};
+  MemoryContextSwitchTo(outer);
+  return of_message.blanked;
 }
 
 void HideActivity() {

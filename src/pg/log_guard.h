@@ -13,13 +13,9 @@ void NoteValuesInUse();
 /// literals overwritten, positions the same. It is `text` itself, or palloc'ed.
 const char* TextForOthers(const char* text);
 
-/// CommandTextForOthers is TextForOthers for a command, which may end the transaction: the answer lives as
-/// long as the client's message.
+/// CommandTextForOthers is TextForOthers for a statement of the client's message, which may have thousands:
+/// the answer is worked out once, and lives as long as the message.
 const char* CommandTextForOthers(const char* text);
-
-/// QueryTextForOthers is TextForOthers for a query, whose portal may outlive the client's message: the answer
-/// lives as long as the transaction.
-const char* QueryTextForOthers(const char* text);
 
 /// HideActivity takes the literals of the current statement out of pg_stat_activity. PostgreSQL put them
 /// there before it asked anybody.

@@ -176,15 +176,6 @@ inline Oid AnalyzedTable(const VacAttrStats* stats) {
 #endif
 }
 
-/// A number that tells this session's transactions apart, those without an id too.
-inline uint32 LocalTransaction() {
-#if PG_VERSION_NUM >= 170000
-  return MyProc->vxid.lxid;
-#else
-  return MyProc->lxid;
-#endif
-}
-
 /// True while this process runs ANALYZE. Only with track_activities, which is on by default.
 inline bool IsAnalyzing() {
   return MyBEEntry != nullptr && MyBEEntry->st_progress_command == PROGRESS_COMMAND_ANALYZE;

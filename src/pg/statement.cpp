@@ -31,8 +31,6 @@ void BeginStatement() {
 }
 
 void Start(QueryDesc* query, int flags) {
-  // For whoever keeps it when the statement ends, and for parallel workers.
-  query->sourceText = QueryTextForOthers(query->sourceText);
   if (next_start != nullptr) {
     next_start(query, flags);
   } else {
@@ -81,13 +79,19 @@ void Finish(QueryDesc* query) {
   PG_END_TRY();
 }
 
+/// Whoever keeps the text of the statement (pg_stat_statements, auto_explain) takes it now.
 void End(QueryDesc* query) {
   if (depth == 0) CarryOverAccess();
+  const char* text = query->sourceText;
+  query->sourceText = CommandTextForOthers(text);
   if (next_end != nullptr) {
     next_end(query);
   } else {
     standard_ExecutorEnd(query);
   }
+  // Of a function's statement it is a copy for this call alone; the other lives with the client's message.
+  if (query->sourceText != text && text != debug_query_string) pfree(const_cast<char*>(query->sourceText));
+  query->sourceText = text;
 }
 
 /// The table of COPY; 0 for a query, or when there is none by that name, which COPY itself will say.
@@ -143,13 +147,15 @@ void RunUtility(PlannedStmt* statement, const char* text, bool read_only_tree, P
   if (depth == 0) CarryOverAccess();
 }
 
-/// Two hooks go in front of those of all other libraries, whatever their order: what they are given to keep
+/// Three hooks go in front of those of all other libraries, whatever their order: what they are given to keep
 /// has no literals. When shared memory is made they are all loaded. It is made again after a crash.
 void InstallFrontHooks() {
   if (next_shmem_startup != nullptr) next_shmem_startup();
   if (ProcessUtility_hook == RunUtility) return;
   next_utility = ProcessUtility_hook;
   ProcessUtility_hook = RunUtility;
+  next_end = ExecutorEnd_hook;
+  ExecutorEnd_hook = End;
   InstallConditionRewrite();
 }
 
@@ -162,8 +168,6 @@ void InstallStatementHooks() {
   ExecutorRun_hook = Run;
   next_finish = ExecutorFinish_hook;
   ExecutorFinish_hook = Finish;
-  next_end = ExecutorEnd_hook;
-  ExecutorEnd_hook = End;
   next_shmem_startup = shmem_startup_hook;
   shmem_startup_hook = InstallFrontHooks;
   if (!process_shared_preload_libraries_in_progress) InstallFrontHooks();

@@ -170,5 +170,18 @@ foreach my $libraries ('pg_stat_statements, pii', 'pii, pg_stat_statements', 'au
 	$session->quit;
 }
 
+# What is worked out for one statement does not stay until the end of the transaction.
+{
+	my $session = WireSession->connected($node, dbname => 'postgres');
+	my $used = q{SELECT sum(used_bytes) FROM pg_backend_memory_contexts WHERE name IN ('TopTransactionContext', 'TopMemoryContext', 'MessageContext')};
+	$session->run('BEGIN');
+	my ($before) = $session->run($used);
+	my $long = 'x' x 10_000;
+	$session->run("SELECT '$long' = '$_'") foreach 1 .. 500;
+	my ($after) = $session->run($used);
+	cmp_ok($after - $before, '<', 500_000, '500 long statements in one transaction leave nothing in memory');
+	$session->quit;
+}
+
 $node->stop;
 done_testing();
