@@ -303,6 +303,11 @@ CREATE FUNCTION @extschema@.pii_blind_index(value @extschema@.pii_text, transfor
 COMMENT ON FUNCTION @extschema@.pii_blind_index(@extschema@.pii_text, text) IS
     'keyed hash of a part of a value: last4, domain, local, year, first3, initials; NULL when there is no such part';
 
+CREATE FUNCTION @extschema@.pii_blind_index(value @extschema@.pii_text, transform text, key_version integer) RETURNS @extschema@.pii_blind_index
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_blind_index(@extschema@.pii_text, text, integer) IS
+    'keyed hash under one key version, whichever is primary: a unique index of it guards another one while keys rotate; transform exact is the whole value';
+
 CREATE FUNCTION @extschema@.pii_search_terms(value text, class text) RETURNS @extschema@.pii_blind_index[]
     AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
 COMMENT ON FUNCTION @extschema@.pii_search_terms(text, text) IS
@@ -545,6 +550,11 @@ CREATE PROCEDURE @extschema@.pii_verify_column("table" regclass, "column" name, 
 COMMENT ON PROCEDURE @extschema@.pii_verify_column(regclass, name, bigint, bigint, bigint, bigint) IS
     'opens every value of a column and shows none: counts what authenticates, what is not sealed, what lacks its key, and what is damaged or forged; names the first such rows';
 
+CREATE PROCEDURE @extschema@.pii_rewrap_column("table" regclass, "column" name, batch integer DEFAULT 1000, pause interval DEFAULT '0', INOUT rewrapped bigint DEFAULT NULL)
+    AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON PROCEDURE @extschema@.pii_rewrap_column(regclass, name, integer, interval, bigint) IS
+    'moves the values of a column and their blind indexes to the primary key versions, in transactions of so many rows with a pause between two; can be repeated at any time';
+
 CREATE FUNCTION @extschema@.pii_index_advice(class text, transform text, rows bigint, OUT results double precision, OUT coincidences double precision, OUT is_safe boolean, OUT advice text) RETURNS record
     AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pii_index_advice(text, text, bigint) IS
@@ -554,7 +564,7 @@ COMMENT ON FUNCTION @extschema@.pii_index_advice(text, text, bigint) IS
 
 CREATE FUNCTION @extschema@.pii_keyring_rows(
     OUT domain text, OUT purpose text, OUT key_version integer, OUT status text, OUT is_primary boolean,
-    OUT created timestamp with time zone, OUT check_value text, OUT loaded_at timestamp with time zone,
+    OUT created timestamp with time zone, OUT check_value text, OUT last_used timestamp with time zone, OUT loaded_at timestamp with time zone,
     OUT last_error text) RETURNS SETOF record
     AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pii_keyring_rows() IS 'rows of the view pii_keyring';
@@ -570,8 +580,15 @@ COMMENT ON COLUMN @extschema@.pii_keyring.is_primary IS 'new values are sealed u
 COMMENT ON COLUMN @extschema@.pii_keyring.created IS 'when the key was made';
 COMMENT ON COLUMN @extschema@.pii_keyring.check_value IS
     'tells keys apart, and shows that two servers hold the same one; says nothing of the key';
+COMMENT ON COLUMN @extschema@.pii_keyring.last_used IS
+    'when a process last began to use the key, since the server started; NULL if none did';
 COMMENT ON COLUMN @extschema@.pii_keyring.loaded_at IS 'when the server read the keyring';
 COMMENT ON COLUMN @extschema@.pii_keyring.last_error IS 'why the last reading failed, NULL if it did not';
+
+CREATE FUNCTION @extschema@.pii_reload_keyring() RETURNS void
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.pii_reload_keyring() IS
+    'reads the keyring again and, when all of it is good, uses it from the next value on; warns of versions that are gone and still in use';
 
 CREATE FUNCTION @extschema@.pii_class_rows(
     OUT class_id integer, OUT name text, OUT normalizer text, OUT mask_example text, OUT keep_first integer,
@@ -736,7 +753,7 @@ GRANT SELECT ON @extschema@.pii_stat_access TO pg_read_all_stats;
 GRANT SELECT ON @extschema@.pii_privileges, @extschema@.pii_privilege, @extschema@.pii_public_privilege TO PUBLIC;
 
 -- last_error can name what is wrong with the server's files.
-REVOKE ALL ON FUNCTION @extschema@.pii_keyring_rows() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.pii_keyring_rows(), @extschema@.pii_reload_keyring() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.pii_keyring_rows() TO pg_monitor;
 GRANT SELECT ON @extschema@.pii_keyring TO pg_monitor;
 GRANT SELECT ON @extschema@.pii_classes TO PUBLIC;

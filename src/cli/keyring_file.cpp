@@ -82,7 +82,9 @@ Location Split(const std::string& path) {
   return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
-std::string Named(const std::string& path) { return "keyring file \"" + path + "\""; }
+std::string Named(KeyFile kind, const std::string& path) {
+  return (kind == KeyFile::kKeyring ? "keyring file " : "root key file ") + Quoted(path);
+}
 
 std::string ErrorText() { return std::strerror(errno); }
 
@@ -181,10 +183,12 @@ bool RefuseWrite(const Location& location, bool exists, Problem* problem) {
 }
 
 /// The new name is in the directory; now it must survive a power failure.
-bool FlushDirectory(int directory, const std::string& path, Problem* problem) {
+bool FlushDirectory(int directory, KeyFile kind, const std::string& path, Problem* problem) {
   if (fsync(directory) == 0 || errno == EINVAL) return true;
-  return Refuse(problem, Named(path) + " was written, but its directory cannot be flushed: " + ErrorText(),
-                "look for disk errors, then run: pii-keyring verify " + ShellWord(path));
+  return Refuse(
+      problem, Named(kind, path) + " was written, but its directory cannot be flushed: " + ErrorText(),
+      kind == KeyFile::kKeyring ? "look for disk errors, then run: pii-keyring verify " + ShellWord(path)
+                                : "look for disk errors, remove the file and make it again on a sound disk");
 }
 
 /// CopyAccessList gives `to` the access control list of the file `from`, or takes away the one it inherited
@@ -206,9 +210,9 @@ bool KeepOwner(const std::string& path, const struct stat& old, int to, Problem*
   }
   if (!kept) {
     return Refuse(problem,
-                  "cannot give the new version of " + Named(path) + " its owner and group (" +
-                      std::to_string(old.st_uid) + ":" + std::to_string(old.st_gid) + "): " + ErrorText() +
-                      "; the file is unchanged",
+                  "cannot give the new version of " + Named(KeyFile::kKeyring, path) +
+                      " its owner and group (" + std::to_string(old.st_uid) + ":" +
+                      std::to_string(old.st_gid) + "): " + ErrorText() + "; the file is unchanged",
                   "run this as root");
   }
   return true;
@@ -219,13 +223,14 @@ bool KeepAccess(const std::string& path, const std::string& target, const struct
   if (!KeepOwner(path, old, to, problem)) return false;
   if (CopyAccessList(target.c_str(), to) && fchmod(to, old.st_mode & 07777) == 0) return true;
   return Refuse(problem,
-                "cannot give the new version of " + Named(path) +
+                "cannot give the new version of " + Named(KeyFile::kKeyring, path) +
                     " its mode and access list: " + ErrorText() + "; the file is unchanged",
                 "run this as root");
 }
 
-bool RefuseToRead(const std::string& path, const std::string& what, Problem* problem) {
-  std::string message = Named(path) + ": " + what;
+bool RefuseToRead(KeyFile kind, const std::string& path, const std::string& what, Problem* problem) {
+  const std::string message = Named(kind, path) + ": " + what;
+  const bool is_keyring = kind == KeyFile::kKeyring;
   const std::string word = ShellWord(path);
   struct stat info;
   if (stat(path.c_str(), &info) != 0) {
@@ -233,11 +238,16 @@ bool RefuseToRead(const std::string& path, const std::string& what, Problem* pro
       return Refuse(problem, message, "run this as the user that runs the server, or as root");
     }
     if (errno != ENOENT) return Refuse(problem, message, "check the name");
-    if (lstat(path.c_str(), &info) == 0)
-      return Refuse(problem, message, "it is a symbolic link; make it point to the keyring");
-    return Refuse(problem, message, "check the name, or create the keyring: pii-keyring init " + word);
+    if (lstat(path.c_str(), &info) == 0) {
+      return Refuse(problem, message,
+                    std::string("it is a symbolic link; make it point to the ") +
+                        (is_keyring ? "keyring" : "root key"));
+    }
+    return Refuse(problem, message,
+                  is_keyring ? "check the name, or create the keyring: pii-keyring init " + word
+                             : "check the name, or create a root key: pii-keyring init-root " + word);
   }
-  if (!S_ISREG(info.st_mode)) return Refuse(problem, message, "give the name of the keyring file itself");
+  if (!S_ISREG(info.st_mode)) return Refuse(problem, message, "give the name of the file itself");
   if (info.st_uid != 0 && info.st_uid != geteuid() && geteuid() != 0) {
     return Refuse(problem, message,
                   "run this as its owner (user id " + std::to_string(info.st_uid) + "), or as root");
@@ -258,13 +268,15 @@ bool RefuseToRead(const std::string& path, const std::string& what, Problem* pro
 }
 
 /// `path` is what messages call the file, `target` where it is, `*info` whose it is.
-bool Load(const std::string& path, const std::string& target, SecretString* text, struct stat* info,
-          Problem* problem) {
-  if (stat(target.c_str(), info) != 0) return RefuseToRead(path, "cannot open it: " + ErrorText(), problem);
+bool Load(KeyFile kind, const std::string& path, const std::string& target, SecretString* text,
+          struct stat* info, Problem* problem) {
+  if (stat(target.c_str(), info) != 0) {
+    return RefuseToRead(kind, path, "cannot open it: " + ErrorText(), problem);
+  }
   uid_t user = geteuid();
   if (user == 0) user = info->st_uid == 0 ? kNotRoot : info->st_uid;
   std::string what;
-  return ReadKeyringFile(target.c_str(), user, text, &what) || RefuseToRead(path, what, problem);
+  return ReadKeyringFile(target.c_str(), user, text, &what) || RefuseToRead(kind, path, what, problem);
 }
 
 bool IsDirectory(int fd, const std::string& path) {
@@ -276,24 +288,6 @@ bool IsDirectory(int fd, const std::string& path) {
 
 }  // namespace
 
-bool Refuse(Problem* problem, std::string message, std::string hint) {
-  *problem = {std::move(message), std::move(hint)};
-  return false;
-}
-
-std::string ShellWord(std::string_view text) {
-  auto is_plain = [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::strchr("/._-+,:@%=", c) != nullptr;
-  };
-  if (!text.empty() && text[0] != '-' && std::all_of(text.begin(), text.end(), is_plain)) {
-    return std::string(text);
-  }
-  std::string word = "'";
-  for (char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
-}
-
 std::string ResolvePath(const std::string& path) {
   struct FreeDeleter {
     void operator()(char* text) const { std::free(text); }
@@ -302,7 +296,7 @@ std::string ResolvePath(const std::string& path) {
   return resolved ? resolved.get() : "";
 }
 
-bool CreateKeyringFile(const std::string& path, const SecretString& text, Problem* problem) {
+bool CreateKeyFile(KeyFile kind, const std::string& path, const SecretString& text, Problem* problem) {
   Location location = Split(path);
   if (location.name.empty() || location.name == "." || location.name == "..") {
     return Refuse(problem, "\"" + path + "\" does not name a file", "give the name of the file to create");
@@ -310,7 +304,11 @@ bool CreateKeyringFile(const std::string& path, const SecretString& text, Proble
   FileDescriptor directory;
   if (!LockDirectory(location.directory, &directory, problem)) return false;
   auto refuse_existing = [&] {
-    return Refuse(problem, Named(path) + " exists already, and init overwrites nothing",
+    if (kind == KeyFile::kRootKey) {
+      return Refuse(problem, Named(kind, path) + " exists already, and init-root overwrites nothing",
+                    "choose another name: what was wrapped under a root key needs it");
+    }
+    return Refuse(problem, Named(kind, path) + " exists already, and init overwrites nothing",
                   "choose another name, or look at what is there: pii-keyring list " + ShellWord(path));
   };
   struct stat existing;
@@ -324,29 +322,31 @@ bool CreateKeyringFile(const std::string& path, const SecretString& text, Proble
       !temporary.RenameToNew(location.name)) {
     return errno == EEXIST ? refuse_existing() : RefuseWrite(location, false, problem);
   }
-  return FlushDirectory(directory.get(), path, problem);
+  return FlushDirectory(directory.get(), kind, path, problem);
 }
 
-bool LoadKeyringFile(const std::string& path, SecretString* text, Problem* problem) {
+bool LoadKeyFile(KeyFile kind, const std::string& path, SecretString* text, Problem* problem) {
   struct stat info;
-  return Load(path, path, text, &info, problem);
+  return Load(kind, path, path, text, &info, problem);
 }
 
 bool RewriteKeyringFile(const std::string& path, const Change& change, Problem* problem) {
   std::string target = ResolvePath(path);
-  if (target.empty()) return RefuseToRead(path, "cannot open it: " + ErrorText(), problem);
+  if (target.empty()) return RefuseToRead(KeyFile::kKeyring, path, "cannot open it: " + ErrorText(), problem);
   Location location = Split(target);
   FileDescriptor directory;
   if (!LockDirectory(location.directory, &directory, problem)) return false;
   if (ResolvePath(path) != target || !IsDirectory(directory.get(), location.directory)) {
-    return Refuse(problem, Named(path) + " was moved while this waited for its turn",
+    return Refuse(problem, Named(KeyFile::kKeyring, path) + " was moved while this waited for its turn",
                   "run the command again");
   }
 
   SecretString old_text;
   SecretString new_text;
   struct stat info;
-  if (!Load(path, target, &old_text, &info, problem) || !change(old_text, &new_text, problem)) return false;
+  if (!Load(KeyFile::kKeyring, path, target, &old_text, &info, problem) ||
+      !change(old_text, &new_text, problem))
+    return false;
   if (new_text.empty()) return true;
 
   CriticalSection critical_section;
@@ -356,7 +356,7 @@ bool RewriteKeyringFile(const std::string& path, const Change& change, Problem* 
   if (!temporary.Write(new_text) || !temporary.RenameOver(location.name)) {
     return RefuseWrite(location, true, problem);
   }
-  return FlushDirectory(directory.get(), path, problem);
+  return FlushDirectory(directory.get(), KeyFile::kKeyring, path, problem);
 }
 
 }  // namespace pii::cli

@@ -5,6 +5,7 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -32,8 +33,7 @@ Status DeriveKey(std::span<const uint8_t, SecretKey::kSize> root, Purpose purpos
   StoreBigEndian16(next, class_id);
   next += 2;
   *next++ = static_cast<uint8_t>(domain.size());
-  std::memcpy(next, domain.data(), domain.size());
-  next += domain.size();
+  next = std::copy(domain.begin(), domain.end(), next);  // not memcpy: the name may be empty, and null
 
   std::unique_ptr<EVP_KDF_CTX, KdfContextDeleter> context(kHkdf != nullptr ? EVP_KDF_CTX_new(kHkdf)
                                                                            : nullptr);

@@ -19,6 +19,9 @@ enum class Purpose : uint8_t {
   kExecutorHash = 6,
 };
 
+/// PurposeName is the word of the keyring file for a purpose that has versions: `seal` or `blind_index`.
+inline const char* PurposeName(Purpose purpose) { return purpose == Purpose::kSeal ? "seal" : "blind_index"; }
+
 /// DeriveKey computes HKDF-SHA256 (RFC 5869) of `root` without salt; info is `pii-v1`, purpose, class id, the
 /// length of the domain's name and the name. A value therefore opens under its own domain, class and version
 /// alone. `domain` has at most 255 bytes.

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -111,17 +112,29 @@ bool Start(const char* command, int output, pid_t* pid) {
   return error == 0;
 }
 
+/// Patience is how long a command may go on.
+struct Patience {
+  static constexpr int kLongestWait = 100;  ///< milliseconds until is_cancelled is asked again
+
+  Clock::time_point deadline;
+  bool (*is_cancelled)();
+
+  bool WasCancelled() const { return is_cancelled != nullptr && is_cancelled(); }
+  bool IsOver() const { return Remaining(deadline) == 0 || WasCancelled(); }
+  int NextWait() const { return std::min(Remaining(deadline), kLongestWait); }
+};
+
 enum class ReadEnd { kAll, kTooMuch, kTimeout, kError };
 
-ReadEnd ReadAll(int fd, Clock::time_point deadline, SecretString* text) {
+ReadEnd ReadAll(int fd, const Patience& patience, SecretString* text) {
   Reserve(text);
   size_t size = 0;
   for (;;) {
     struct pollfd poll_fd = {fd, POLLIN, 0};
-    int ready = poll(&poll_fd, 1, Remaining(deadline));
-    if (ready == 0) return ReadEnd::kTimeout;
+    int ready = poll(&poll_fd, 1, patience.NextWait());
     if (ready < 0 && errno != EINTR) return ReadEnd::kError;
-    if (ready < 0) continue;
+    if (ready <= 0 && patience.IsOver()) return ReadEnd::kTimeout;
+    if (ready <= 0) continue;
     ssize_t count = read(fd, text->data() + size, text->size() - size);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return ReadEnd::kError;
@@ -134,13 +147,12 @@ ReadEnd ReadAll(int fd, Clock::time_point deadline, SecretString* text) {
 }
 
 /// Waits for the command itself, which may go on after it closed its output. False when the time is up.
-bool WaitFor(pid_t pid, Clock::time_point deadline, int* wait_status) {
+bool WaitFor(pid_t pid, const Patience& patience, int* wait_status) {
   for (;;) {
     pid_t done = waitpid(pid, wait_status, WNOHANG);
     if (done == pid || (done < 0 && errno != EINTR)) return done == pid;
-    int left = Remaining(deadline);
-    if (left == 0) return false;
-    poll(nullptr, 0, left < 5 ? left : 5);
+    if (patience.IsOver()) return false;
+    poll(nullptr, 0, std::min(patience.NextWait(), 5));
   }
 }
 
@@ -150,7 +162,7 @@ void Kill(pid_t pid) {
   kill(-pid, SIGKILL);
   kill(pid, SIGKILL);
   int ignored;
-  WaitFor(pid, Clock::now() + std::chrono::seconds(1), &ignored);
+  WaitFor(pid, {Clock::now() + std::chrono::seconds(1), nullptr}, &ignored);
 }
 
 }  // namespace
@@ -197,8 +209,9 @@ bool IsInside(const char* path, const char* directory) {
   return false;
 }
 
-bool RunKeyringCommand(const char* command, int timeout_ms, SecretString* text, std::string* problem) {
-  auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+bool RunKeyringCommand(const char* command, int timeout_ms, SecretString* text, std::string* problem,
+                       bool (*is_cancelled)()) {
+  Patience patience{Clock::now() + std::chrono::milliseconds(timeout_ms), is_cancelled};
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return Refuse(problem, SystemError("cannot make a pipe"));
   FileDescriptor read_end(ends[0]);
@@ -207,12 +220,13 @@ bool RunKeyringCommand(const char* command, int timeout_ms, SecretString* text, 
   if (!Start(command, write_end.get(), &pid)) return Refuse(problem, SystemError("it could not be started"));
   write_end.Close();
 
-  ReadEnd end = ReadAll(read_end.get(), deadline, text);
+  ReadEnd end = ReadAll(read_end.get(), patience, text);
   int wait_status = 0;
-  bool exited = end == ReadEnd::kAll && WaitFor(pid, deadline, &wait_status);
+  bool exited = end == ReadEnd::kAll && WaitFor(pid, patience, &wait_status);
   if (!exited) Kill(pid);
   if (end == ReadEnd::kError) return Refuse(problem, "its output could not be read");
   if (end == ReadEnd::kTooMuch) return Refuse(problem, TooLarge("its output"));
+  if (!exited && patience.WasCancelled()) return Refuse(problem, "it was cancelled");
   if (!exited) {
     return Refuse(problem,
                   "it did not finish within " + std::to_string(timeout_ms) + " ms (pii.keyring_timeout)");

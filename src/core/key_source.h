@@ -27,7 +27,9 @@ bool IsInside(const char* path, const char* directory);
 /// its standard error is the caller's. It fails when the command cannot be started, exits with another status
 /// than 0, writes more than kMaxKeyringSize or takes longer than `timeout_ms` milliseconds. In the last two
 /// cases it is killed, with everything in its process group. `*problem` is one line without the command or
-/// its output.
-bool RunKeyringCommand(const char* command, int timeout_ms, SecretString* text, std::string* problem);
+/// its output. `is_cancelled`, where it is given, is asked every tenth of a second and whenever a signal
+/// arrives; when it says so the command is killed, too.
+bool RunKeyringCommand(const char* command, int timeout_ms, SecretString* text, std::string* problem,
+                       bool (*is_cancelled)() = nullptr);
 
 }  // namespace pii

@@ -1,82 +1,14 @@
 // The keyring file: JSON in, checked Keyring out, and back.
 
-#include <nlohmann/json.hpp>
-#include <set>
-
 #include "base64.h"
 #include "keyring.h"
+#include "secret_json.h"
+#include "wrapped_keyring.h"
 
 namespace pii {
 namespace {
 
-/// nlohmann::ordered_json whose strings and nodes are wiped when freed: the document holds every key there
-/// is.
-using SecretJson = nlohmann::basic_json<nlohmann::ordered_map, std::vector, SecretString, bool, int64_t,
-                                        uint64_t, double, WipingAllocator>;
-
 constexpr const char* kMagic = "pii_keyring";
-constexpr const char* kWrappedMagic = "pii_wrapped_keyring";
-
-std::string_view View(const SecretString& text) { return {text.data(), text.size()}; }
-SecretString Secret(std::string_view text) { return {text.data(), text.size()}; }
-
-/// A misplaced key could stand where a name belongs, so only what cannot be one is repeated: 32 bytes take
-/// at least 43 characters of base64.
-std::string Printable(std::string_view member) {
-  bool harmless = member.size() <= 40 && IsDomainName(member);
-  return harmless ? std::string(member) : "<a member that is no name>";
-}
-
-/// RepeatedMembers watches the parser, which keeps the last of two equal members; for a key that would be a
-/// silent choice between two keys.
-class RepeatedMembers {
- public:
-  using Event = SecretJson::parse_event_t;
-
-  void See(Event event, const SecretJson& parsed) {
-    bool begins_value = event == Event::object_start || event == Event::array_start || event == Event::value;
-    if (begins_value && !levels_.empty() && levels_.back().array) ++levels_.back().count;
-    switch (event) {
-      case Event::object_start:
-      case Event::array_start:
-        levels_.push_back({event == Event::array_start, 0, {}, {}});
-        break;
-      case Event::object_end:
-      case Event::array_end:
-        levels_.pop_back();
-        break;
-      case Event::key:
-        levels_.back().member = parsed.get_ref<const SecretString&>();
-        if (!levels_.back().members.insert(levels_.back().member).second && path_.empty()) path_ = Path();
-        break;
-      case Event::value:
-        break;
-    }
-  }
-
-  /// The path of the first repeated member; empty when there is none.
-  const std::string& path() const { return path_; }
-
- private:
-  struct Level {
-    bool array;
-    size_t count;                    ///< of an array: elements begun
-    SecretString member;             ///< of an object: the last name
-    std::set<SecretString> members;  ///< of an object: all names
-  };
-
-  std::string Path() const {
-    std::string path;
-    for (const Level& level : levels_) {
-      if (!path.empty()) path += '.';
-      path += level.array ? std::to_string(level.count - 1) : Printable(View(level.member));
-    }
-    return path;
-  }
-
-  std::vector<Level> levels_;
-  std::string path_;
-};
 
 /// Reader walks the document and stops at the first rule that is broken.
 class Reader {
@@ -86,8 +18,7 @@ class Reader {
   bool ReadKeyring(const SecretJson& json, Keyring* keyring) {
     Path here(this, {});
     if (!IsObject(json)) return false;
-    if (json.contains(kWrappedMagic))
-      return Refuse("the keyring is wrapped, and this version cannot unwrap it");
+    if (json.contains(kWrappedMagic)) return Refuse(kNeedsRootKey);
     if (!HasOnly(json, {kMagic, "domains"}, {"classes"})) return false;
     {
       Path at(this, kMagic);
@@ -103,7 +34,7 @@ class Reader {
   class Path {
    public:
     Path(Reader* reader, std::string_view member) : reader_(reader), size_(reader->path_.size()) {
-      if (!member.empty()) reader->path_ += "." + Printable(member);
+      if (!member.empty()) reader->path_ += "." + PrintableMember(member);
     }
     ~Path() { reader_->path_.resize(size_); }
 
@@ -370,29 +301,8 @@ SecretJson FormatKeySet(const KeySet& keys) {
 
 bool ParseKeyring(std::string_view json, Keyring* keyring, std::string* problem) {
   *keyring = Keyring();
-  RepeatedMembers repeated;
-  auto watch = [&repeated](int, SecretJson::parse_event_t event, SecretJson& parsed) {
-    repeated.See(event, parsed);
-    return true;
-  };
-
   SecretJson document;
-  try {
-    document = SecretJson::parse(json, watch);
-  } catch (const SecretJson::parse_error& error) {
-    // Its text quotes the input, so only the place is passed on.
-    *problem = "not valid JSON at byte " + std::to_string(error.byte);
-    return false;
-  } catch (const SecretJson::out_of_range&) {
-    // 1e999: a number that no double holds. Its text quotes the input, too.
-    *problem = "not valid JSON: a number is out of range";
-    return false;
-  }
-  if (!repeated.path().empty()) {
-    *problem = repeated.path() + ": the same member twice";
-    return false;
-  }
-  return Reader(problem).ReadKeyring(document, keyring);
+  return ParseSecretJson(json, &document, problem) && Reader(problem).ReadKeyring(document, keyring);
 }
 
 SecretString FormatKeyring(const Keyring& keyring) {

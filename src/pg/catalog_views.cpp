@@ -37,6 +37,51 @@ void EmitClass(ReturnSetInfo* result, const PiiClass& pii_class) {
   tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+constexpr int kKeyColumns = 10;
+
+void EmitKey(ReturnSetInfo* result, const KeyringCopy& keyring, const char* domain, uint32_t place) {
+  const KeyTable::Key& key = keyring.table->keys[place];
+  char check_value[2 * sizeof(CheckValue) + 1];
+  for (size_t i = 0; i < key.check_value.size(); ++i) {
+    snprintf(check_value + 2 * i, 3, "%02x", key.check_value[i]);
+  }
+  constexpr int64 kPostgresEpoch = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+  Datum values[kKeyColumns] = {
+      CStringGetTextDatum(domain),
+      CStringGetTextDatum(PurposeName(key.purpose)),
+      Int32GetDatum(key.version),
+      CStringGetTextDatum(KeyStatusName(key.status).data()),
+      BoolGetDatum(key.primary),
+      TimestampTzGetDatum((key.created - kPostgresEpoch) * USECS_PER_SEC),
+      CStringGetTextDatum(check_value),
+      TimestampTzGetDatum(keyring.last_used[place]),
+      TimestampTzGetDatum(keyring.loaded_at),
+      CStringGetTextDatum(keyring.last_error.data),
+  };
+  bool nulls[kKeyColumns] = {};
+  nulls[6] = key.status == KeyStatus::kDestroyed;
+  nulls[7] = keyring.last_used[place] == 0;
+  nulls[9] = keyring.last_error.data[0] == '\0';
+  tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+void EmitKeyring(ReturnSetInfo* result) {
+  KeyringCopy keyring = CopyKeyring();
+  if (keyring.loaded_at == 0) {
+    Datum values[kKeyColumns] = {};
+    bool nulls[kKeyColumns];
+    memset(nulls, true, sizeof nulls);
+    values[kKeyColumns - 1] = CStringGetTextDatum(keyring.last_error.data);
+    nulls[kKeyColumns - 1] = keyring.last_error.data[0] == '\0';
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+  }
+  for (uint32_t d = 0; d < keyring.table->domain_count; ++d) {
+    const KeyTable::DomainEntry& domain = keyring.table->domains[d];
+    for (uint32_t k = 0; k < domain.key_count; ++k)
+      EmitKey(result, keyring, domain.name, domain.first_key + k);
+  }
+}
+
 }  // namespace
 }  // namespace pii
 

@@ -9,6 +9,7 @@
 #include <initializer_list>
 
 #include "index_expression.h"
+#include "index_version.h"
 #include "own_function.h"
 #include "pg.h"
 #include "search.h"
@@ -213,6 +214,39 @@ void CheckStatistics(Oid statistics) {
                   errhint("Leave the blind index out of the statistics.")));
 }
 
+/// Is a key of an index a blind index, by an expression or a generated column?
+bool HasBlindIndexKey(const FormData_pg_index* index, const List* expressions) {
+  Transform transform;
+  ListCell* cell;
+  foreach (cell, expressions) {
+    if (SourceColumn(static_cast<Node*>(lfirst(cell)), &transform) > 0) return true;
+  }
+  bool found = false;
+  Relation table = table_open(index->indrelid, NoLock);
+  for (int i = 0; i < index->indnkeyatts && !found; ++i) {
+    found = SourceColumn(GenerationExpression(table, index->indkey.values[i]), &transform) > 0;
+  }
+  table_close(table, NoLock);
+  return found;
+}
+
+/// What enforces something must do so while keys rotate.
+void CheckConstraint(const NewRow& found) {
+  if (!HeapTupleIsValid(found.row)) return;
+  auto* index = reinterpret_cast<Form_pg_index>(GETSTRUCT(found.row));
+  bool is_null;
+  Datum tree = heap_getattr(found.row, Anum_pg_index_indexprs, RelationGetDescr(found.catalog), &is_null);
+  List* expressions = is_null ? NIL : reinterpret_cast<List*>(TreeOf(tree));
+  if (index->indisunique) CheckUniqueBuild(index->indrelid, expressions, !index->indisvalid);
+  if (!index->indisexclusion || !HasBlindIndexKey(index, expressions)) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+           errmsg("an exclusion constraint on a blind index is not supported"),
+           errdetail("While keys rotate it would not see equal values under two key versions."),
+           errhint("Use UNIQUE on a generated column, or EXCLUDE USING hash (column WITH =) on the sealed "
+                   "column itself.")));
+}
+
 /// False for a relation that is no index.
 bool IndexReveals(Oid relation) {
   ScanKeyData key;
@@ -220,6 +254,7 @@ bool IndexReveals(Oid relation) {
   NewRow found = OpenNewRow(IndexRelationId, IndexRelidIndexId, &key, 1);
   bool reveals = RowReveals(found, {Anum_pg_index_indexprs, Anum_pg_index_indpred});
   if (!reveals) CheckRowHashes(found, Anum_pg_index_indexprs);
+  if (!reveals) CheckConstraint(found);
   CloseNewRow(found);
   return reveals;
 }

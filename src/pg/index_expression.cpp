@@ -10,6 +10,8 @@ namespace {
 bool TransformOf(FuncExpr* call, Transform* transform) {
   *transform = Transform::kExact;
   if (list_length(call->args) < 2) return true;
+  bool is_pinned_by_constant = list_length(call->args) < 3 || IsA(lthird(call->args), Const);
+  if (!is_pinned_by_constant) return false;
   auto* name = static_cast<Node*>(lsecond(call->args));
   if (!IsA(name, Const) || reinterpret_cast<Const*>(name)->constisnull) return false;
   char* transform_name = TextDatumGetCString(reinterpret_cast<Const*>(name)->constvalue);
@@ -54,10 +56,21 @@ int16_t SourceColumn(Node* expression, Transform* transform) {
   return IsA(column, Var) ? reinterpret_cast<Var*>(column)->varattno : int16_t{0};
 }
 
+uint16_t PinnedVersion(Node* expression) {
+  if (expression == nullptr || !IsA(expression, FuncExpr)) return 0;
+  auto* call = reinterpret_cast<FuncExpr*>(expression);
+  if (list_length(call->args) < 3 || !IsOwnFunction(call->funcid, "pii_blind_index")) return 0;
+  auto* version = reinterpret_cast<Const*>(lthird(call->args));
+  return IsA(version, Const) && !version->constisnull
+             ? static_cast<uint16_t>(DatumGetInt32(version->constvalue))
+             : uint16_t{0};
+}
+
 int16_t SourceOfEquality(Node* expression) {
   Transform transform;
   AttrNumber column = SourceColumn(expression, &transform);
-  return column > 0 && transform == Transform::kExact ? column : 0;
+  bool serves = column > 0 && transform == Transform::kExact && PinnedVersion(expression) == 0;
+  return serves ? column : int16_t{0};
 }
 
 bool HasBlindIndex(uint32_t table_oid, int16_t attribute, bool of_all_rows) {

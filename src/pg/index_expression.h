@@ -24,8 +24,13 @@ Node* StripRelabel(Node* expression);
 /// pii_word_index(column), and its transform; 0 for any other expression, and for none.
 int16_t SourceColumn(Node* expression, Transform* transform);
 
+/// PinnedVersion returns the version in pii_blind_index(column, 'transform', version); 0 for any other
+/// expression.
+uint16_t PinnedVersion(Node* expression);
+
 /// SourceOfEquality returns the column that an index key serves equality of, pii_blind_index(column); 0 for
-/// any other expression.
+/// any other expression. One that is pinned to a version serves none: it would find nothing once the version
+/// is disabled.
 int16_t SourceOfEquality(Node* expression);
 
 /// HasBlindIndex tells whether a column has an index that serves equality; `of_all_rows`: one that every row

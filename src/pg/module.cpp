@@ -4,6 +4,7 @@
 #include "access_log.h"
 #include "expression_guard.h"
 #include "grants.h"
+#include "keeper.h"
 #include "log_guard.h"
 #include "pg.h"
 #include "planner_support.h"
@@ -29,6 +30,7 @@ void _PG_init(void) {
   if (process_shared_preload_libraries_in_progress) {
     pii::InstallSharedKeys();
     pii::InstallAccessCounters();
+    pii::InstallKeeper();
   }
 }
 }

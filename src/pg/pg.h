@@ -18,23 +18,29 @@ extern "C" {
 #include "access/gin.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/multixact.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/tupdesc.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_language.h"
+#include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic.h"
@@ -66,15 +72,23 @@ extern "C" {
 #include "parser/parsetree.h"
 #include "parser/parser.h"
 #include "port/atomics.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
 #include "replication/logicalworker.h"
 #include "replication/walsender.h"
+#include "storage/bufmgr.h"
+#include "storage/condition_variable.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "storage/shmem.h"
+#include "storage/sinval.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -91,15 +105,18 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/ps_status.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/rls.h"
+#include "utils/ruleutils.h"
 #include "utils/selfuncs.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 #include "utils/varlena.h"
+#include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -127,6 +144,9 @@ extern "C" {
 
 namespace pii {
 
+/// The cache whose invalidation, of all its entries, tells of a reload of the keyring. Plans watch it too.
+constexpr int kKeyringSyscache = PROCOID;
+
 /// The statistics target of a column: PostgreSQL 17 moved it out of pg_attribute.
 inline int StatisticsTarget(const VacAttrStats* stats) {
 #if PG_VERSION_NUM >= 170000
@@ -145,12 +165,12 @@ inline void AnalyzeDelayPoint() {
 #endif
 }
 
-/// index_beginscan without keys. PostgreSQL 18 can count what the scan does.
-inline IndexScanDesc BeginIndexScan(Relation table, Relation index, Snapshot snapshot) {
+/// index_beginscan. PostgreSQL 18 can count what the scan does.
+inline IndexScanDesc BeginIndexScan(Relation table, Relation index, Snapshot snapshot, int keys = 0) {
 #if PG_VERSION_NUM >= 180000
-  return index_beginscan(table, index, snapshot, nullptr, 0, 0);
+  return index_beginscan(table, index, snapshot, nullptr, keys, 0);
 #else
-  return index_beginscan(table, index, snapshot, 0, 0);
+  return index_beginscan(table, index, snapshot, keys, 0);
 #endif
 }
 

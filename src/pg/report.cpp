@@ -32,11 +32,12 @@ const char* ClassLabel(uint16_t class_id) {
                       errmsg("domain \"%s\" is not in the keyring", settings.domain),
                       errhint("Set pii.domain to a domain that the view pii_keyring lists.")));
     case Status::kUnknownClass:
-      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                      errmsg("class %u is not declared in the keyring", class_id),
-                      errhint(class_id < kFirstCustomClass
-                                  ? "Ids below 1000 belong to later versions of pii."
-                                  : "Add the class to the keyring's \"classes\" and restart the server.")));
+      ereport(ERROR,
+              (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+               errmsg("class %u is not declared in the keyring", class_id),
+               errhint(class_id < kFirstCustomClass ? "Ids below 1000 belong to later versions of pii."
+                                                    : "Add the class to the keyring (pii-keyring class add), "
+                                                      "then SELECT pii_reload_keyring().")));
     case Status::kMaskedValue:
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a masked value cannot be stored"),
                       errdetail("The value is a masked or redacted form, not data (class %s).",
@@ -108,7 +109,8 @@ void ReportStatus(Status status, Origin origin, uint16_t class_id, uint16_t key_
               (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                errmsg("key version %u of domain \"%s\" is not in the keyring", key_version, settings.domain),
                errdetail("A value of class %s needs it.", ClassLabel(class_id)),
-               errhint("Give the server the keyring that holds this version, and restart it; or set "
+               errhint("Give the server the keyring that holds this version, then SELECT "
+                       "pii_reload_keyring(); or set "
                        "pii.domain to the domain that the value belongs to.%s",
                        origin == Origin::kSealedText ? " A superuser may restore sealed text without its "
                                                        "key: SET pii.accept_unverified = on."
@@ -117,7 +119,7 @@ void ReportStatus(Status status, Origin origin, uint16_t class_id, uint16_t key_
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("key version %u of domain \"%s\" is disabled", key_version, settings.domain),
                       errdetail("A value of class %s needs it.", ClassLabel(class_id)),
-                      errhint("Set its status to \"enabled\" in the keyring and restart the server.")));
+                      errhint("Enable it (pii-keyring enable), then SELECT pii_reload_keyring().")));
     case Status::kKeyDestroyed:
       ereport(ERROR,
               (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -131,6 +133,20 @@ void ReportStatus(Status status, Origin origin, uint16_t class_id, uint16_t key_
 
 void ReportSealFailure(Status status, uint16_t class_id) {
   ReportStatus(status, Origin::kStored, class_id, SealPrimary());
+}
+
+void ReportIndexKey(Status status, uint16_t class_id, uint16_t version) {
+  NoteAccess(Operation::kFailed, class_id, version);
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+       errmsg("blind index key version %u of domain \"%s\" %s", version, settings.domain,
+              status == Status::kKeyDisabled    ? "is disabled"
+              : status == Status::kKeyDestroyed ? "was destroyed"
+                                                : "is not in the keyring"),
+       errdetail("A blind index of class %s is computed under it.", ClassLabel(class_id)),
+       errhint("Enable it (pii-keyring enable), then SELECT pii_reload_keyring(). An index that is pinned "
+               "to a version which is no longer needed can be dropped.")));
 }
 
 void ReportLockedImport(uint16_t class_id, uint16_t key_version) {

@@ -16,6 +16,10 @@ enum class Origin { kStored, kSealedText };
 /// ReportStatus for a failure that concerns no stored value, such as sealing a new one.
 [[noreturn]] void ReportSealFailure(Status status, uint16_t class_id);
 
+/// ReportIndexKey raises the error for a key version that a blind index is pinned to, or stands on
+/// (index_version.h), and that cannot be used.
+[[noreturn]] void ReportIndexKey(Status status, uint16_t class_id, uint16_t key_version);
+
 /// ReportLockedImport raises the error for sealed text in a server that has no keys to check it with.
 [[noreturn]] void ReportLockedImport(uint16_t class_id, uint16_t key_version);
 

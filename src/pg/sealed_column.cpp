@@ -26,4 +26,13 @@ int16_t RequireSealedColumn(uint32_t table, const char* column) {
   return number;
 }
 
+const char* ExtensionSchema(uint32_t table, const char* column) {
+  Oid type = getBaseType(get_atttype(table, get_attnum(table, column)));
+  HeapTuple row = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+  if (!HeapTupleIsValid(row)) elog(ERROR, "cache lookup failed for type %u", type);
+  Oid schema = reinterpret_cast<Form_pg_type>(GETSTRUCT(row))->typnamespace;
+  ReleaseSysCache(row);
+  return quote_identifier(get_namespace_name(schema));
+}
+
 }  // namespace pii

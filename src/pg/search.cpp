@@ -3,6 +3,7 @@
 #include "search.h"
 
 #include "access_log.h"
+#include "index_version.h"
 #include "pg.h"
 #include "privileges.h"
 #include "report.h"
@@ -213,6 +214,23 @@ uint64 HashArgument(FunctionCallInfo fcinfo, bool is_text) {
   return hash;
 }
 
+/// The version that a blind index is computed under: one that the call is pinned to, or the one that the
+/// statement writes; 0 for the primary one.
+uint16_t IndexVersionArgument(FunctionCallInfo fcinfo, int argument) {
+  if (PG_NARGS() <= argument) return WriteVersion(fcinfo);
+  int32 version = PG_GETARG_INT32(argument);
+  if (version < 1 || version > UINT16_MAX) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("key version must be between 1 and %d", UINT16_MAX)));
+  }
+  return static_cast<uint16_t>(version);
+}
+
+bool IsKeyUnavailable(Status status) {
+  return status == Status::kUnknownKeyVersion || status == Status::kKeyDisabled ||
+         status == Status::kKeyDestroyed;
+}
+
 /// As hashtext and hashtextextended: the low half is the same when the seed is 0.
 Datum ExtendedHash(FunctionCallInfo fcinfo, bool is_text) {
   uint64 hash = HashArgument(fcinfo, is_text);
@@ -295,21 +313,23 @@ void ReportSearchFailure(Status status, uint16_t class_id, Transform transform) 
 
 }  // namespace pii
 
-/// pii_blind_index(pii_text), pii_blind_index(pii_text, text)
+/// pii_blind_index(pii_text), pii_blind_index(pii_text, text), pii_blind_index(pii_text, text, integer)
 PII_FUNCTION(pii_blind_index) {
   if (pii::IsUnreadableInAnalyze(fcinfo)) PG_RETURN_NULL();
   pii::Transform transform = pii::TransformArgument(fcinfo, 1, false);
+  uint16_t version = pii::IndexVersionArgument(fcinfo, 2);
   pii::RequireSearchOfArgument(fcinfo, 0);
   pii::PlainValue value = pii::OpenArgument(fcinfo, 0, false);
   pii::Scratch scratch;
   pii::OpenScratch(&scratch, pii::NormalizedBound(value.size));
   auto* index_value = static_cast<pii::BlindIndexValue*>(palloc(sizeof(pii::BlindIndexValue)));
   pii::Status status = pii::CallProtector([&](pii::Protector& protector) {
-    return protector.IndexValue(value.class_id, protector.index_versions()[0], transform,
-                                {value.data, value.size}, scratch.span, index_value);
+    return protector.IndexValue(value.class_id, version != 0 ? version : protector.index_versions()[0],
+                                transform, {value.data, value.size}, scratch.span, index_value);
   });
   pii::CloseScratch(&scratch);
   pii::CloseValue(&value);
+  if (pii::IsKeyUnavailable(status)) pii::ReportIndexKey(status, value.class_id, version);
   if (status != pii::Status::kOk && status != pii::Status::kNoPart)
     pii::ReportSearchFailure(status, value.class_id, transform);
   pii::NoteSearched(value);

@@ -46,22 +46,29 @@ void AssignDomain(const char*, void*) {
 
 void AssignSealedApplications(const char*, void*) { ForgetApplication(); }
 
-/// What is read when the server starts. A session that loads the library later cannot define such settings.
-void DefineServerSettings() {
-  DefineCustomStringVariable("pii.keyring_file", "File that holds the keyring.",
-                             "It must lie outside the data directory and be readable by the server's user "
-                             "alone (0600), or be owned by root "
-                             "and readable by a group (0640).",
-                             &settings.keyring_file, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY, nullptr, nullptr,
-                             nullptr);
-  DefineCustomStringVariable("pii.keyring_command", "Shell command that prints the keyring.",
-                             "It must exit with status 0 within pii.keyring_timeout.",
-                             &settings.keyring_command, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY, nullptr,
+/// A setting of where keys come from. Who sets it runs commands as the server: postgresql.conf alone.
+void DefineSource(const char* name, const char* description, const char* detail, char** variable) {
+  DefineCustomStringVariable(name, description, detail, variable, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr,
                              nullptr, nullptr);
+}
+
+/// A session that loads the library later reads no keys, and has no such settings.
+void DefineServerSettings() {
+  DefineSource("pii.keyring_file", "File that holds the keyring.",
+               "It must lie outside the data directory and be readable by the server's user alone (0600), or "
+               "be owned by root and readable by a group (0640).",
+               &settings.keyring_file);
+  DefineSource("pii.keyring_command", "Shell command that prints the keyring.",
+               "It must exit with status 0 within pii.keyring_timeout.", &settings.keyring_command);
+  DefineSource("pii.root_key_file", "File that holds the root key of a wrapped keyring.",
+               "32 bytes in base64. The rules of pii.keyring_file hold for it, too.",
+               &settings.root_key_file);
+  DefineSource("pii.root_key_command", "Shell command that prints the root key of a wrapped keyring.",
+               "It must exit with status 0 within pii.keyring_timeout.", &settings.root_key_command);
   DefineCustomIntVariable(
-      "pii.keyring_timeout", "Time that pii.keyring_command may take.",
-      "A command that takes longer is killed; the server starts, and personal data is locked.",
-      &settings.keyring_timeout, 30000, 100, 600000, PGC_POSTMASTER, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+      "pii.keyring_timeout", "Time that pii.keyring_command and pii.root_key_command may take, each.",
+      "A command that takes longer is killed. At the start of the server, personal data is then locked.",
+      &settings.keyring_timeout, 30000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ enum LogScrubbing : int { kScrubOff, kScrubSealed, kScrubAll };
 struct Settings {
   char* keyring_file;
   char* keyring_command;
+  char* root_key_file;
+  char* root_key_command;
   int keyring_timeout;  ///< milliseconds
   char* domain;
   int view;

@@ -2,11 +2,10 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <cstring>
 
-#include "key_source.h"
+#include "keyring_load.h"
 #include "pg.h"
 #include "report.h"
 #include "settings.h"
@@ -19,18 +18,30 @@ constexpr char kLockTranche[] = "pii_keyring";
 /// What all processes know of the keyring beside the keys themselves. In PostgreSQL's shared memory.
 struct KeyringState {
   pg_atomic_uint64 generation;  ///< counts loads; a process that saw another number attaches anew
-  bool loaded;                  ///< the key table holds keys
-  TimestampTz loaded_at;
-  CoreText last_error;  ///< empty after a load that succeeded
+  pg_atomic_uint64 next_reading;
+  uint64 loaded_reading;  ///< the reading that is loaded: an older one that ends later is not taken
+  CoreText last_error;    ///< empty after a load that succeeded
+  pg_atomic_uint64 last_used[KeyTable::kMaxKeys];  ///< by place in the table: TimestampTz, 0 for never
 };
 
 KeyringState* state;
-LWLock* lock;  ///< guards the key table and the state, but for the generation
+LWLock* lock;       ///< guards which table is the current one, and the state, but for its atomics
+LWLock* swap_lock;  ///< held by who fills the spare table
 
 /// Root keys, in a mapping of their own instead of PostgreSQL's shared memory: that may consist of huge
-/// pages, where a part can neither be kept out of core files nor be page aligned.
-KeyTable* table;
-TimestampTz table_loaded_at;  ///< in the postmaster; 0: no keys in the table
+/// pages, where a part can neither be kept out of core files nor be page aligned. It belongs to the
+/// postmaster, so that it outlives a crash of another process. Two tables: nobody waits while one is filled.
+struct KeyMemory {
+  static constexpr uint32_t kNone = 2;
+
+  uint32_t current;  ///< which table holds the keys that are loaded; kNone: no keys are
+  TimestampTz loaded_at;
+  KeyTable tables[2];
+
+  const KeyTable* table() const { return current < kNone ? &tables[current] : nullptr; }
+};
+
+KeyMemory* memory;
 
 shmem_request_hook_type next_shmem_request;
 shmem_startup_hook_type next_shmem_startup;
@@ -39,163 +50,125 @@ shmem_startup_hook_type next_shmem_startup;
 Protector* protector;
 uint64 attached_generation;  ///< 0: not attached
 
-bool IsSet(const char* setting) { return setting != nullptr && setting[0] != '\0'; }
-
-void WipeTable(int, Datum) {
-  if (mprotect(table, sizeof *table, PROT_READ | PROT_WRITE) == 0) {
-    Wipe({reinterpret_cast<uint8_t*>(table), sizeof *table});
+/// The mapping is read-only but for moments, so that a process gone wild damages itself and not the keys.
+void AllowWriting(bool allow) {
+  if (mprotect(memory, sizeof *memory, allow ? PROT_READ | PROT_WRITE : PROT_READ) != 0) {
+    ereport(PANIC, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not write keys to shared memory: %m")));
   }
+}
+
+void WipeTable(KeyTable* table) { Wipe({reinterpret_cast<uint8_t*>(table), sizeof *table}); }
+
+void WipeMemory(int, Datum) {
+  AllowWriting(true);
+  WipeTable(&memory->tables[0]);
+  WipeTable(&memory->tables[1]);
 }
 
 /// Makes the mapping. Only the postmaster comes here, once; its children inherit it.
-void MapTable() {
-  void* memory = mmap(nullptr, sizeof(KeyTable), PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
+void MapMemory() {
+  void* mapping = mmap(nullptr, sizeof(KeyMemory), PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (mapping == MAP_FAILED) {
     ereport(FATAL, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not map memory for keys: %m")));
   }
-  if (madvise(memory, sizeof(KeyTable), MADV_DONTDUMP) != 0) {
+  if (madvise(mapping, sizeof(KeyMemory), MADV_DONTDUMP) != 0) {
     ereport(FATAL, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not keep keys out of core files: %m")));
   }
   // mlock is not inherited by fork; the lock of the postmaster, which outlives its children, keeps the pages.
-  if (mlock(memory, sizeof(KeyTable)) != 0) {
+  if (mlock(mapping, sizeof(KeyMemory)) != 0) {
     ereport(WARNING,
             (errmsg("could not lock keys in memory, they may be swapped to disk: %m"),
              errhint("Allow the server's user to lock at least %zu kB (LimitMEMLOCK in its systemd unit).",
-                     sizeof(KeyTable) / 1024 + 1)));
+                     sizeof(KeyMemory) / 1024 + 1)));
   }
-  table = static_cast<KeyTable*>(memory);
-  on_proc_exit(WipeTable, 0);
+  memory = static_cast<KeyMemory*>(mapping);
+  AllowWriting(true);
+  memory->current = KeyMemory::kNone;
+  AllowWriting(false);
+  on_proc_exit(WipeMemory, 0);
 }
 
-/// Puts new keys in place. The mapping is read-only but for this moment, so that a process gone wild damages
-/// itself and not the keys.
-void ReplaceTable(const KeyTable& fresh) {
-  if (mprotect(table, sizeof *table, PROT_READ | PROT_WRITE) != 0) {
-    ereport(PANIC, (errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not write keys to shared memory: %m")));
+/// When each key was last used, by its place in the new table. The caller holds the lock.
+void CarryOverUse(const KeyTable* old, const KeyTable& fresh) {
+  static uint64 used[KeyTable::kMaxKeys];
+  memset(used, 0, sizeof used);
+  for (uint32_t d = 0; old != nullptr && d < fresh.domain_count; ++d) {
+    const KeyTable::DomainEntry* old_domain = old->FindDomain(fresh.domains[d].name);
+    if (old_domain == nullptr) continue;
+    for (const KeyTable::Key& key : fresh.KeysOf(fresh.domains[d])) {
+      const KeyTable::Key* same = old->FindKey(*old_domain, key.purpose, key.version);
+      if (same != nullptr) used[&key - fresh.keys] = pg_atomic_read_u64(&state->last_used[same - old->keys]);
+    }
   }
-  memcpy(static_cast<void*>(table), &fresh, sizeof fresh);
-  mprotect(table, sizeof *table, PROT_READ);
+  for (size_t i = 0; i < KeyTable::kMaxKeys; ++i) pg_atomic_write_u64(&state->last_used[i], used[i]);
 }
 
-/// IsInside, behind the wall. What cannot be told counts as inside.
-bool LiesIn(const char* path, const char* directory) {
-  bool inside = true;
-  Status status = CallCore([&] {
-    inside = IsInside(path, directory);
-    return Status::kOk;
-  });
-  return status != Status::kOk || inside;
+/// Which enabled versions of the old keyring the new one lacks, has not enabled, or has with another key.
+void FindLostKeys(const KeyTable& old, const KeyTable& fresh, KeyringLoad* load) {
+  for (uint32_t d = 0; d < old.domain_count; ++d) {
+    const KeyTable::DomainEntry* domain = fresh.FindDomain(old.domains[d].name);
+    for (const KeyTable::Key& key : old.KeysOf(old.domains[d])) {
+      if (key.status != KeyStatus::kEnabled) continue;
+      const KeyTable::Key* now =
+          domain != nullptr ? fresh.FindKey(*domain, key.purpose, key.version) : nullptr;
+      bool is_changed = now != nullptr && now->check_value != key.check_value;
+      if (now != nullptr && now->status == KeyStatus::kEnabled && !is_changed) continue;
+      if (load->lost_count++ >= KeyringLoad::kNamed) continue;
+      KeyringLoad::LostKey* lost = &load->lost[load->lost_count - 1];
+      strlcpy(lost->domain, old.domains[d].name, sizeof lost->domain);
+      lost->purpose = key.purpose;
+      lost->version = key.version;
+      lost->last_used = static_cast<int64_t>(pg_atomic_read_u64(&state->last_used[&key - old.keys]));
+      lost->reason = now == nullptr                         ? "is not in the keyring any more"
+                     : now->status == KeyStatus::kDisabled  ? "is disabled"
+                     : now->status == KeyStatus::kDestroyed ? "is destroyed"
+                                                            : "is another key than before";
+    }
+  }
 }
 
-/// A backup of the data directory must not hold the keys to it. pg_wal and tablespaces are links to
-/// elsewhere, and are backed up as well.
-bool IsInsideCluster(const char* path) {
-  if (LiesIn(path, DataDir)) return true;
-  char directory[MAXPGPATH];
-  snprintf(directory, sizeof directory, "%s/pg_wal", DataDir);
-  if (LiesIn(path, directory)) return true;
-  snprintf(directory, sizeof directory, "%s/pg_tblspc", DataDir);
-  bool inside = false;
-  DIR* tablespaces = AllocateDir(directory);
-  while (struct dirent* entry = ReadDirExtended(tablespaces, directory, LOG)) {
-    if (entry->d_name[0] == '.') continue;
-    char tablespace[MAXPGPATH * 2];
-    snprintf(tablespace, sizeof tablespace, "%s/%s", directory, entry->d_name);
-    inside = inside || LiesIn(path, tablespace);
-  }
-  FreeDir(tablespaces);
-  return inside;
-}
-
-/// Text and parsed keyring live and die in here, behind the wall.
-Status ReadTable(KeyTable* fresh, CoreText* problem) {
-  SecretString text;
-  std::string what;
-  const char* source;
-  bool read;
-  if (IsSet(settings.keyring_file)) {
-    source = "pii.keyring_file: ";
-    read = ReadKeyringFile(settings.keyring_file, geteuid(), &text, &what);
-  } else {
-    source = "pii.keyring_command: ";
-    read = RunKeyringCommand(settings.keyring_command, settings.keyring_timeout, &text, &what);
-  }
-  Keyring keyring;
-  if (read && ParseKeyring({text.data(), text.size()}, &keyring, &what) &&
-      BuildKeyTable(keyring, fresh, &what)) {
-    return Status::kOk;
-  }
-  what = source + what;
-  SetText(problem, what.data(), what.size());
-  return Status::kUnexpected;
-}
-
-/// Reads and checks a whole new key table; true when it is good, else the reason is in `*problem`.
-bool ReadKeyring(KeyTable* fresh, CoreText* problem) {
-  auto refuse = [problem](const char* why) {
-    SetText(problem, why, strlen(why));
-    return false;
-  };
-  bool has_file = IsSet(settings.keyring_file);
-  if (has_file && IsSet(settings.keyring_command)) {
-    return refuse("both pii.keyring_file and pii.keyring_command are set; set one");
-  }
-  if (!has_file && !IsSet(settings.keyring_command)) {
-    return refuse("neither pii.keyring_file nor pii.keyring_command is set");
-  }
-  if (has_file && !is_absolute_path(settings.keyring_file)) {
-    return refuse("pii.keyring_file: it must be an absolute path");
-  }
-  if (has_file && access(settings.keyring_file, F_OK) == 0 && IsInsideCluster(settings.keyring_file)) {
-    return refuse(
-        "pii.keyring_file: it lies inside the data directory, pg_wal or a tablespace, whose backups would "
-        "hold the keys");
-  }
-  return CallCore([=] { return ReadTable(fresh, problem); }, problem) == Status::kOk;
-}
-
-/// Lets processes attach to what is in the table. The caller holds the lock.
-void PublishTable() {
-  state->loaded = true;
-  state->loaded_at = table_loaded_at;
-  pg_atomic_fetch_add_u64(&state->generation, 1);
-}
-
-/// Reads the keyring and, if all of it is good, swaps it in. If not, what was loaded stays.
-void LoadKeyring() {
-  Size size = sizeof(KeyTable);
-  auto* fresh = static_cast<KeyTable*>(MemoryContextAllocZero(TopMemoryContext, size));
-  CoreText problem;
-  problem.data[0] = '\0';
-  bool good = ReadKeyring(fresh, &problem);
-
+/// Puts new keys in the place of the old ones: fills the spare table, then makes it the current one.
+void SwapTables(const KeyTable& fresh, uint64 reading) {
+  uint32_t old = memory->current;
+  uint32_t spare = old == 0 ? 1 : 0;
+  AllowWriting(true);
+  memcpy(static_cast<void*>(&memory->tables[spare]), &fresh, sizeof fresh);
   LWLockAcquire(lock, LW_EXCLUSIVE);
-  state->last_error = problem;
-  if (good) {
-    ReplaceTable(*fresh);
-    table_loaded_at = GetCurrentTimestamp();
-    PublishTable();
-  }
+  CarryOverUse(memory->table(), memory->tables[spare]);
+  pg_write_barrier();  // a crash leaves the postmaster one table or the other
+  memory->loaded_at = GetCurrentTimestamp();
+  memory->current = spare;
+  state->loaded_reading = reading;
+  state->last_error.data[0] = '\0';
+  pg_atomic_fetch_add_u64(&state->generation, 1);
   LWLockRelease(lock);
+  // Who read the old table held the lock.
+  if (old != KeyMemory::kNone) WipeTable(&memory->tables[old]);
+  AllowWriting(false);
+}
 
-  int domains = static_cast<int>(fresh->domain_count);
-  int keys = static_cast<int>(fresh->key_count);
-  Wipe({reinterpret_cast<uint8_t*>(fresh), size});
-  pfree(fresh);
-  if (good) {
-    ereport(LOG, (errmsg("pii: keyring loaded, keys: %d, domains: %d", keys, domains)));
-  } else {
-    ereport(LOG,
-            (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("pii: keyring refused, personal data is locked"),
-             errdetail_internal("%s", problem.data),
-             errhint("Correct it and restart the server. \"pii-keyring verify\" checks a keyring file.")));
-  }
+/// Tells every session of every database at once, also on a standby, whose transactions send no
+/// invalidations: a plan may have a blind index value of the old primary version folded in.
+void DiscardPlans() {
+  SharedInvalidationMessage message{};
+  message.cc.id = static_cast<int8>(kKeyringSyscache);
+  message.cc.dbId = InvalidOid;
+  message.cc.hashValue = 0;  // all
+  SendSharedInvalidMessages(&message, 1);
+}
+
+/// Lets processes attach to the keys that outlived a crash.
+void KeepKeys() {
+  LWLockAcquire(lock, LW_EXCLUSIVE);
+  pg_atomic_fetch_add_u64(&state->generation, 1);
+  LWLockRelease(lock);
+  ereport(LOG, (errmsg("pii: keys kept over the restart after a crash")));
 }
 
 void RequestSharedMemory() {
   if (next_shmem_request != nullptr) next_shmem_request();
   RequestAddinShmemSpace(MAXALIGN(sizeof(KeyringState)));
-  RequestNamedLWLockTranche(kLockTranche, 1);
+  RequestNamedLWLockTranche(kLockTranche, 2);
 }
 
 void StartSharedMemory() {
@@ -203,24 +176,27 @@ void StartSharedMemory() {
   LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
   bool found;
   state = static_cast<KeyringState*>(ShmemInitStruct("pii keyring", sizeof(KeyringState), &found));
-  lock = &GetNamedLWLockTranche(kLockTranche)->lock;
+  LWLockPadded* locks = GetNamedLWLockTranche(kLockTranche);
+  lock = &locks[0].lock;
+  swap_lock = &locks[1].lock;
   if (!found) {
     memset(static_cast<void*>(state), 0, sizeof *state);
     pg_atomic_init_u64(&state->generation, 0);
+    pg_atomic_init_u64(&state->next_reading, 1);
+    for (pg_atomic_uint64& used : state->last_used) pg_atomic_init_u64(&used, 0);
   }
   LWLockRelease(AddinShmemInitLock);
   if (found) return;
-  if (table == nullptr) MapTable();
-  // After a crash of a process PostgreSQL makes shared memory anew, but the key table is the postmaster's,
+  if (memory == nullptr) MapMemory();
+  // After a crash of a process PostgreSQL makes shared memory anew, but the key tables are the postmaster's,
   // and read-only: the keys are still there. Reading them again would need a provider that may be down or
   // slow by now, with PostgreSQL 15 deaf to signals meanwhile, and could bring in another keyring unnoticed.
-  if (table_loaded_at != 0) {
-    LWLockAcquire(lock, LW_EXCLUSIVE);
-    PublishTable();
-    LWLockRelease(lock);
-    ereport(LOG, (errmsg("pii: keys kept over the restart after a crash")));
+  if (memory->current != KeyMemory::kNone) {
+    KeepKeys();
   } else {
-    LoadKeyring();
+    KeyringLoad load;
+    bool loaded = LoadKeyring(nullptr, &load);
+    LogLoad(load, loaded);
   }
 }
 
@@ -235,13 +211,20 @@ void StartSharedMemory() {
           (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
            errmsg("personal data is locked: no keyring is loaded"),
            may_know ? errdetail_internal("%s", reason.data) : 0,
-           errhint("Correct the keyring and restart the server. The server log says why it was refused.")));
+           errhint("Correct the keyring, then SELECT pii_reload_keyring(). The server log says why it was "
+                   "refused.")));
+}
+
+/// A reload of the keyring, or all caches are emptied.
+void ForgetPlans(Datum, int, uint32 hash_value) {
+  if (hash_value == 0) ResetPlanCache();
 }
 
 /// Attaches this process to the keys that are loaded now. kKeyNotPrepared: none are.
 Status Attach() {
   attached_generation = 0;
   if (protector == nullptr) {
+    CacheRegisterSyscacheCallback(kKeyringSyscache, ForgetPlans, Datum(0));
     // From here on this process's heap holds derived keys and values, where nothing keeps them out of a core
     // file.
     if (!settings.core_dumps) prctl(PR_SET_DUMPABLE, 0);
@@ -254,10 +237,19 @@ Status Attach() {
   LWLockAcquire(lock, LW_SHARED);
   uint64 generation = pg_atomic_read_u64(&state->generation);
   Status status = Status::kKeyNotPrepared;
-  if (state->loaded) status = CallCore([] { return protector->Attach(*table, settings.domain); });
+  const KeyTable* table = memory->table();
+  if (table != nullptr) status = CallCore([=] { return protector->Attach(*table, settings.domain); });
   LWLockRelease(lock);
   if (status == Status::kOk) attached_generation = generation;
   return status;
+}
+
+/// Once for each process and key, so that it costs nothing where values are read.
+void NoteUse(const KeyTable& table, const KeyRef& ref) {
+  const KeyTable::DomainEntry* domain = table.FindDomain(settings.domain);
+  const KeyTable::Key* key = domain != nullptr ? table.FindKey(*domain, ref.purpose, ref.version) : nullptr;
+  if (key == nullptr) return;
+  pg_atomic_write_u64(&state->last_used[key - table.keys], static_cast<uint64>(GetCurrentTimestamp()));
 }
 
 bool IsAttached() {
@@ -288,7 +280,11 @@ Status PrepareMissingKey(Protector* current) {
   LWLockAcquire(lock, LW_SHARED);
   // When the table was swapped since, the caller's next round attaches to the new one first.
   Status status = Status::kOk;
-  if (IsAttached()) status = CallCore([=] { return current->Prepare(*table, current->missing()); });
+  if (IsAttached()) {
+    const KeyTable* table = memory->table();
+    status = CallCore([=] { return current->Prepare(*table, current->missing()); });
+    if (status == Status::kOk) NoteUse(*table, current->missing());
+  }
   LWLockRelease(lock);
   return status;
 }
@@ -314,60 +310,71 @@ std::span<const PiiClass> CustomClasses() {
 
 uint16_t SealPrimary() { return protector != nullptr ? protector->seal_primary() : 0; }
 
-void EmitKeyring(ReturnSetInfo* result) {
+KeyringCopy CopyKeyring() {
   if (state == nullptr) ReportNotPreloaded();
-  constexpr int kColumns = 9;
-  // A copy, so that the lock is not held while rows are made; without the material, which leaves the table
-  // for nobody.
-  auto* copy = static_cast<KeyTable*>(palloc0(sizeof(KeyTable)));
+  KeyringCopy copy{};
+  auto* keys = static_cast<KeyTable*>(palloc0(sizeof(KeyTable)));
+  auto* last_used = static_cast<int64_t*>(palloc0(sizeof(int64_t) * KeyTable::kMaxKeys));
   LWLockAcquire(lock, LW_SHARED);
-  KeyringState snapshot;
-  memcpy(static_cast<void*>(&snapshot), state, sizeof snapshot);
-  copy->domain_count = table->domain_count;
-  for (uint32_t d = 0; d < table->domain_count; ++d) {
-    memcpy(&copy->domains[d], &table->domains[d], offsetof(KeyTable::DomainEntry, hash_key));
-  }
-  for (uint32_t k = 0; k < table->key_count; ++k) {
-    memcpy(static_cast<void*>(&copy->keys[k]), &table->keys[k], offsetof(KeyTable::Key, material));
-  }
-  LWLockRelease(lock);
-
-  Datum last_error = CStringGetTextDatum(snapshot.last_error.data);
-  bool no_error = snapshot.last_error.data[0] == '\0';
-  if (!snapshot.loaded) {
-    Datum values[kColumns] = {};
-    bool nulls[kColumns];
-    memset(nulls, true, sizeof nulls);
-    values[kColumns - 1] = last_error;
-    nulls[kColumns - 1] = no_error;
-    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-  }
-  for (uint32_t d = 0; d < copy->domain_count; ++d) {
-    const KeyTable::DomainEntry& domain = copy->domains[d];
-    for (uint32_t k = domain.first_key; k < domain.first_key + domain.key_count; ++k) {
-      const KeyTable::Key& key = copy->keys[k];
-      char check_value[2 * sizeof(CheckValue) + 1];
-      for (size_t i = 0; i < key.check_value.size(); ++i) {
-        snprintf(check_value + 2 * i, 3, "%02x", key.check_value[i]);
-      }
-      bool destroyed = key.status == KeyStatus::kDestroyed;
-      constexpr int64 kPostgresEpoch = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
-      Datum values[kColumns] = {
-          CStringGetTextDatum(domain.name),
-          CStringGetTextDatum(key.purpose == Purpose::kSeal ? "seal" : "blind_index"),
-          Int32GetDatum(key.version),
-          CStringGetTextDatum(KeyStatusName(key.status).data()),
-          BoolGetDatum(key.primary),
-          TimestampTzGetDatum((key.created - kPostgresEpoch) * USECS_PER_SEC),
-          CStringGetTextDatum(check_value),
-          TimestampTzGetDatum(snapshot.loaded_at),
-          last_error,
-      };
-      bool nulls[kColumns] = {false, false, false, false, false, false, destroyed, false, no_error};
-      tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+  copy.last_error = state->last_error;
+  if (const KeyTable* table = memory->table()) {
+    copy.loaded_at = memory->loaded_at;
+    keys->domain_count = table->domain_count;
+    keys->key_count = table->key_count;
+    for (uint32_t d = 0; d < table->domain_count; ++d) {
+      memcpy(&keys->domains[d], &table->domains[d], offsetof(KeyTable::DomainEntry, hash_key));
+    }
+    for (uint32_t k = 0; k < table->key_count; ++k) {
+      memcpy(static_cast<void*>(&keys->keys[k]), &table->keys[k], offsetof(KeyTable::Key, material));
+      last_used[k] = static_cast<int64_t>(pg_atomic_read_u64(&state->last_used[k]));
     }
   }
-  pfree(copy);
+  LWLockRelease(lock);
+  copy.table = keys;
+  copy.last_used = last_used;
+  return copy;
+}
+
+bool LoadKeyring(bool (*is_cancelled)(), KeyringLoad* load) {
+  if (state == nullptr) ReportNotPreloaded();
+  uint64 reading = pg_atomic_fetch_add_u64(&state->next_reading, 1);
+  Size size = sizeof(KeyTable);
+  auto* fresh = static_cast<KeyTable*>(MemoryContextAllocZero(TopMemoryContext, size));
+  memset(static_cast<void*>(load), 0, sizeof *load);
+  bool good = LoadKeyTable(fresh, &load->problem, is_cancelled);
+  LWLockAcquire(swap_lock, LW_EXCLUSIVE);
+  // What was read before a keyring that is loaded by now is older than that.
+  bool is_newest = reading > state->loaded_reading;
+  if (good && is_newest) {
+    if (const KeyTable* old = memory->table()) FindLostKeys(*old, *fresh, load);
+    SwapTables(*fresh, reading);
+  } else if (is_newest) {
+    LWLockAcquire(lock, LW_EXCLUSIVE);
+    state->last_error = load->problem;
+    LWLockRelease(lock);
+  }
+  load->is_locked = memory->table() == nullptr;
+  LWLockRelease(swap_lock);
+  load->keys = static_cast<int>(fresh->key_count);
+  load->domains = static_cast<int>(fresh->domain_count);
+  WipeTable(fresh);
+  pfree(fresh);
+  if (good && IsUnderPostmaster) DiscardPlans();
+  return good;
+}
+
+void LogLoad(const KeyringLoad& load, bool loaded) {
+  if (!loaded) {
+    ereport(LOG,
+            (errcode(ERRCODE_CONFIG_FILE_ERROR),
+             load.is_locked ? errmsg("pii: keyring refused, personal data is locked")
+                            : errmsg("pii: keyring refused, the one that was loaded stays in use"),
+             errdetail_internal("%s", load.problem.data),
+             errhint("Correct it, then SELECT pii_reload_keyring(). \"pii-keyring verify\" checks a keyring "
+                     "file.")));
+    return;
+  }
+  ereport(LOG, (errmsg("pii: keyring loaded, keys: %d, domains: %d", load.keys, load.domains)));
 }
 
 }  // namespace pii

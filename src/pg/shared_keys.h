@@ -3,8 +3,6 @@
 #include "boundary.h"
 #include "protect.h"
 
-struct ReturnSetInfo;
-
 namespace pii {
 
 /// InstallSharedKeys hooks into the start of the server, where shared memory is made and the keyring is read.
@@ -51,8 +49,42 @@ std::span<const PiiClass> CustomClasses();
 /// SealPrimary returns the version new values are sealed under, 0 when no keys are attached.
 uint16_t SealPrimary();
 
-/// EmitKeyring puts the rows of the view pii_keyring into the result: every key without its material, or one
-/// row that says why there are none.
-void EmitKeyring(ReturnSetInfo* result);
+/// KeyringCopy is the keyring that is loaded, without key material, in palloc'ed memory.
+struct KeyringCopy {
+  const KeyTable* table;     ///< empty when no keys are loaded
+  const int64_t* last_used;  ///< for each key: when a process last prepared it (TimestampTz); 0: never
+  int64_t loaded_at;         ///< TimestampTz; 0: no keys are loaded
+  CoreText last_error;       ///< why the last reading failed; empty when it did not
+};
+KeyringCopy CopyKeyring();
+
+/// KeyringLoad is what came of reading the keyring.
+struct KeyringLoad {
+  static constexpr int kNamed = 20;
+
+  /// An enabled key version that values and index entries may be under, and that cannot be used any more.
+  struct LostKey {
+    char domain[PiiClass::kMaxNameSize + 1];
+    Purpose purpose;
+    uint16_t version;
+    int64_t last_used;   ///< as in KeyringCopy
+    const char* reason;  ///< continues "key version 1 …"
+  };
+
+  int keys;
+  int domains;
+  CoreText problem;  ///< why it was refused
+  bool is_locked;    ///< no keys are loaded
+  int lost_count;    ///< the first kNamed of them are in `lost`
+  LostKey lost[kNamed];
+};
+
+/// LoadKeyring reads the keyring that the settings name and, when all of it is good, swaps it in; every
+/// process uses it from its next value on. When it is not, what was loaded stays, and the result is false.
+/// Nobody waits for it. `is_cancelled`: as in LoadKeyTable.
+bool LoadKeyring(bool (*is_cancelled)(), KeyringLoad* load);
+
+/// LogLoad writes the outcome to the server log.
+void LogLoad(const KeyringLoad& load, bool loaded);
 
 }  // namespace pii

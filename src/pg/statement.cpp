@@ -6,6 +6,7 @@
 #include "condition_rewrite.h"
 #include "expression_guard.h"
 #include "index_check.h"
+#include "index_version.h"
 #include "log_guard.h"
 #include "pg.h"
 #include "settings.h"
@@ -41,6 +42,7 @@ void Start(QueryDesc* query, int flags) {
 
 void Run(QueryDesc* query, ScanDirection direction, uint64 count, bool once) {
   if (depth == 0) BeginStatement();
+  WriteScope outer_write = EnterWrite(query);
   AccessScope outer = EnterScope(query->plannedstmt->rtable, InvalidOid);
   ++depth;
   PG_TRY();
@@ -55,12 +57,14 @@ void Run(QueryDesc* query, ScanDirection direction, uint64 count, bool once) {
   {
     --depth;
     LeaveScope(outer);
+    LeaveWrite(outer_write);
   }
   PG_END_TRY();
 }
 
-/// AFTER triggers run in here.
+/// AFTER triggers run in here, and what a WITH writes that nobody reads.
 void Finish(QueryDesc* query) {
+  WriteScope outer_write = EnterWrite(query);
   AccessScope outer = EnterScope(query->plannedstmt->rtable, InvalidOid);
   ++depth;
   PG_TRY();
@@ -75,6 +79,7 @@ void Finish(QueryDesc* query) {
   {
     --depth;
     LeaveScope(outer);
+    LeaveWrite(outer_write);
   }
   PG_END_TRY();
 }
@@ -116,8 +121,10 @@ void RunInScope(PlannedStmt* statement, const char* text, bool read_only_tree, P
                 ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* receiver,
                 QueryCompletion* completion) {
   Node* command = statement->utilityStmt;
-  AccessScope outer = EnterScope(
-      nullptr, IsA(command, CopyStmt) ? TableOf(reinterpret_cast<CopyStmt*>(command)) : InvalidOid);
+  Oid table = IsA(command, CopyStmt) ? TableOf(reinterpret_cast<CopyStmt*>(command)) : InvalidOid;
+  bool writes = OidIsValid(table) && reinterpret_cast<CopyStmt*>(command)->is_from;
+  WriteScope outer_write = EnterWriteOf(writes ? table : InvalidOid);
+  AccessScope outer = EnterScope(nullptr, table);
   ++depth;
   PG_TRY();
   {
@@ -128,6 +135,7 @@ void RunInScope(PlannedStmt* statement, const char* text, bool read_only_tree, P
   {
     --depth;
     LeaveScope(outer);
+    LeaveWrite(outer_write);
   }
   PG_END_TRY();
 }

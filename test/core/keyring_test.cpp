@@ -185,10 +185,12 @@ TEST(ParseKeyring, RefusesAnotherMagicNumber) {
   }
 }
 
-TEST(ParseKeyring, RefusesAWrappedKeyring) {
+TEST(ParseKeyring, RefusesAWrappedKeyringAndTellsWhatItNeeds) {
   Json wrapped = {
       {"pii_wrapped_keyring", 1}, {"root_kcv", "00"}, {"nonce", "AA=="}, {"ciphertext", MarkerKey(101)}};
-  EXPECT_NE(Problem(wrapped.dump()).find("wrapped"), std::string::npos);
+  EXPECT_EQ(Problem(wrapped.dump()),
+            "the keyring is wrapped and needs its root key (pii.root_key_file or pii.root_key_command; for "
+            "pii-keyring, --root-key-file or --root-key-command)");
 }
 
 TEST(ParseKeyring, RefusesBadPrimaries) {

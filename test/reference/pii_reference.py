@@ -4,10 +4,12 @@
     pii_reference.py vectors                     prints the test vectors of FORMAT.md
     pii_reference.py search_vectors              prints test/core/vectors/search_forms.txt
     pii_reference.py canary_vectors              prints test/core/vectors/canaries.txt
+    pii_reference.py wrapped_vectors             prints test/core/vectors/wrapped_keyrings.txt
     pii_reference.py reveal KEYRING DOMAIN       reads sealed text from standard input, a line each, prints plaintext
+    pii_reference.py unwrap KEYRING ROOT_KEY     prints the keyring in a wrapped keyring file, of a root key file
 
 Needs python3-cryptography. Knows sealed values, sealed text, key derivation, canaries, blind index values, the built-in
-classes' normalisers and the transforms; no masks.
+classes' normalisers, the transforms and wrapped keyrings; no masks.
 """
 
 import base64
@@ -19,6 +21,7 @@ import re
 import sys
 import unicodedata
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -104,6 +107,64 @@ def blind_index(root, domain, class_id, version, transform, normalized):
     key = derive(root, BLIND_INDEX, class_id, domain)
     mac = hmac.new(key, transform.encode() + b"\0" + normalized.encode(), hashlib.sha256).digest()
     return version.to_bytes(2, "big") + mac[:14]
+
+
+def root_check_value(root):
+    """Of a root key, which belongs to no domain."""
+    return derive(root, CHECK_VALUE, 0, "", 8)
+
+
+def wrap_data(root):
+    """What is authenticated beside a wrapped keyring."""
+    return b"pii_wrapped_keyring" + b"\x01" + root_check_value(root)
+
+
+def wrap(root, nonce, keyring, data=None, check_value=None):
+    """The members of the wrapped form of a keyring, itself in JSON."""
+    data = wrap_data(root) if data is None else data
+    ciphertext = AESGCM(message_key(root, nonce)).encrypt(nonce[12:], keyring.encode(), data)
+    return {
+        "pii_wrapped_keyring": 1,
+        "root_kcv": (check_value or root_check_value(root)).hex(),
+        "nonce": base64.b64encode(nonce).decode(),
+        "ciphertext": base64.b64encode(ciphertext).decode(),
+    }
+
+
+def unwrap(root, text):
+    def members(pairs):
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("repeated member")
+        return dict(pairs)
+
+    def decode(name, is_size):
+        value = wrapped[name]
+        if not isinstance(value, str) or not re.fullmatch("[A-Za-z0-9+/]*={0,2}", value) or len(value) % 4:
+            raise ValueError(name)
+        decoded = base64.b64decode(value)
+        if base64.b64encode(decoded).decode() != value or not is_size(len(decoded)):
+            raise ValueError(name)
+        return decoded
+
+    wrapped = json.loads(text, object_pairs_hook=members)
+    names = ["pii_wrapped_keyring", "root_kcv", "nonce", "ciphertext"]
+    if set(wrapped) - set(names):
+        raise ValueError("unknown member")
+    if set(names) - set(wrapped):
+        raise ValueError("missing member")
+    magic = wrapped["pii_wrapped_keyring"]
+    if type(magic) is not int or magic != 1:
+        raise ValueError("magic")
+    if not isinstance(wrapped["root_kcv"], str) or not re.fullmatch("[0-9a-f]{16}", wrapped["root_kcv"]):
+        raise ValueError("root_kcv")
+    nonce = decode("nonce", lambda size: size == 24)
+    ciphertext = decode("ciphertext", lambda size: size >= 16)
+    if wrapped["root_kcv"] != root_check_value(root).hex():
+        raise ValueError("root key")
+    try:
+        return AESGCM(message_key(root, nonce)).decrypt(nonce[12:], ciphertext, wrap_data(root)).decode()
+    except InvalidTag:
+        raise ValueError("authentication") from None
 
 
 # Normalisers. Python has its own Unicode tables, so this shares nothing with ICU.
@@ -431,6 +492,77 @@ def canary_vectors():
         print("CANARY: %s\n" % ("yes" if is_canary({version: root}, domain, sealed) else "no"))
 
 
+def wrapped_vectors():
+    root, other_root = bytes([0x04] * 32), bytes([0x05] * 32)
+    nonce = bytes(range(0x40, 0x58))
+    key = lambda byte: base64.b64encode(bytes([byte] * 32)).decode()
+    version = lambda byte: {"status": "enabled", "key": key(byte), "created": "2026-01-31T00:00:00Z"}
+    keys = lambda byte: {"primary": 1, "keys": {"1": version(byte)}}
+    domain = lambda byte: {"seal": keys(byte), "blind_index": keys(byte + 1), "hash_key": key(byte + 2)}
+    keyring = {"pii_keyring": 1, "domains": {"default": domain(1)}}
+    larger = {"pii_keyring": 1, "domains": {"default": domain(1), "eu-west": domain(0x11)},
+              "classes": [{"id": 1000, "name": "member_no", "normalize": "digits", "mask": {"keep_last": 3}}]}
+    larger["domains"]["default"]["seal"]["keys"]["2"] = {"status": "destroyed", "created": "2026-02-01T00:00:00Z"}
+    plain = json.dumps(keyring, separators=(",", ":"))
+    good = wrap(root, nonce, plain)
+
+    def changed(**members):
+        return {**good, **members}
+
+    def flipped(name, at, bit):
+        data = bytearray(base64.b64decode(good[name]))
+        data[at] ^= bit
+        return changed(**{name: base64.b64encode(data).decode()})
+
+    def without(name):
+        return {member: value for member, value in good.items() if member != name}
+
+    print("# Wrapped keyrings. Source: test/reference/pii_reference.py wrapped_vectors. Nonce 40 41 … 57. ROOT_KEY: the key")
+    print("# that is given. KX: AES-256-GCM key of the nonce. AAD, ROOT_KCV: of the root key. ERROR: why WRAPPED does not open.\n")
+    for name, given, wrapped, text in [
+        ("one domain", root, good, plain),
+        ("two domains, a destroyed key, a class", other_root, None, json.dumps(larger, separators=(",", ":"))),
+        ("nothing, which is no keyring", root, wrap(root, nonce, ""), ""),
+        ("another root key", other_root, good, None),
+        ("check value of another root key", other_root, changed(root_kcv=root_check_value(other_root).hex()), None),
+        ("first bit of the nonce changed", root, flipped("nonce", 0, 0x80), None),
+        ("last bit of the nonce changed", root, flipped("nonce", 23, 1), None),
+        ("first bit of the ciphertext changed", root, flipped("ciphertext", 0, 0x80), None),
+        ("last bit of the tag changed", root, flipped("ciphertext", -1, 1), None),
+        ("no additional data", root, wrap(root, nonce, plain, b""), None),
+        ("additional data without the check value", root, wrap(root, nonce, plain, b"pii_wrapped_keyring\x01"), None),
+        ("magic 2", root, changed(pii_wrapped_keyring=2), None),
+        ("magic true", root, changed(pii_wrapped_keyring=True), None),
+        ("check value in upper case", root, changed(root_kcv=good["root_kcv"].upper()), None),
+        ("check value too short", root, changed(root_kcv=good["root_kcv"][:14]), None),
+        ("nonce of 23 bytes", root, changed(nonce=base64.b64encode(nonce[:23]).decode()), None),
+        ("nonce of 25 bytes", root, changed(nonce=base64.b64encode(nonce + b"X").decode()), None),
+        ("ciphertext of 15 bytes", root, changed(ciphertext=base64.b64encode(bytes(15)).decode()), None),
+        ("ciphertext without padding", root, changed(ciphertext=wrap(root, nonce, "{} ")["ciphertext"].rstrip("=")), None),
+        ("ciphertext in base64url", root, changed(ciphertext=good["ciphertext"].replace("+", "-").replace("/", "_")), None),
+        ("a number for a nonce", root, changed(nonce=24), None),
+        ("no nonce", root, without("nonce"), None),
+        ("a member more", root, changed(kdf="none"), None),
+        ("the magic of a keyring beside", root, changed(pii_keyring=1), None),
+        ("a nonce more", root, json.dumps(good)[:-1] + ', "nonce": "%s"}' % good["nonce"], None),
+    ]:
+        wrapped = wrapped or wrap(given, nonce, text)
+        wrapped = wrapped if isinstance(wrapped, str) else json.dumps(wrapped)
+        print("NAME: %s\nROOT_KEY: %s\nROOT_KCV: %s" % (name, given.hex(), root_check_value(given).hex()))
+        if text is not None:
+            print("KX: %s\nAAD: %s" % (message_key(given, nonce).hex(), wrap_data(given).hex()))
+            print('PLAINTEXT: "%s"' % text)
+            assert unwrap(given, wrapped) == text
+        print("WRAPPED: %s" % wrapped)
+        if text is None:
+            try:
+                unwrap(given, wrapped)
+                raise AssertionError(name)
+            except ValueError as error:
+                print("ERROR: %s" % error)
+        print()
+
+
 def main(arguments):
     if arguments == ["vectors"]:
         vectors()
@@ -438,6 +570,11 @@ def main(arguments):
         search_vectors()
     elif arguments == ["canary_vectors"]:
         canary_vectors()
+    elif arguments == ["wrapped_vectors"]:
+        wrapped_vectors()
+    elif len(arguments) == 3 and arguments[0] == "unwrap":
+        with open(arguments[1], encoding="utf-8") as file, open(arguments[2], encoding="utf-8") as root_key_file:
+            print(unwrap(base64.b64decode(root_key_file.read().strip()), file.read()), end="")
     elif len(arguments) == 3 and arguments[0] == "reveal":
         with open(arguments[1], encoding="utf-8") as file:
             domain = json.load(file)["domains"][arguments[2]]

@@ -1,0 +1,393 @@
+#include "index_version.h"
+
+#include "bytes.h"
+#include "index_expression.h"
+#include "pg.h"
+#include "presence.h"
+#include "shared_keys.h"
+#include "type_modifier.h"
+
+namespace pii {
+
+/// A column that blind indexes are made of, by what an expression knows of it, and the version for them.
+struct IndexVersions {
+  struct Column {
+    AttrNumber attribute;
+    int32 modifier;
+    uint16_t version;
+  };
+  static constexpr int kMost = 256;
+
+  int count;
+  Column columns[kMost];
+};
+
+namespace {
+
+WriteScope current;
+
+bool HasIndexKeys() { return FindPresence() == Presence::kPresent && HasKeys(); }
+
+bool IsRotating() { return HasIndexKeys() && CurrentProtector()->index_versions().size() > 1; }
+
+uint16_t PrimaryVersion() { return CurrentProtector()->index_versions()[0]; }
+
+uint16_t LowestVersion() {
+  std::span<const uint16_t> versions = CurrentProtector()->index_versions();
+  uint16_t lowest = versions[0];
+  for (uint16_t version : versions) lowest = Min(lowest, version);
+  return lowest;
+}
+
+// Guards.
+
+/// What a key of an index is made of: an expression or the generation expression of a column; null for any
+/// other column.
+Node* SourceOfKey(Relation table, Relation index, int key) {
+  Node* expression = KeyExpression(index, key);
+  return expression != nullptr ? expression
+                               : GenerationExpression(table, index->rd_index->indkey.values[key]);
+}
+
+/// Do two indexes have the same key in this place, and tell the same values apart?
+bool IsSameKey(Relation one, Relation other, int key) {
+  if (one->rd_index->indkey.values[key] != other->rd_index->indkey.values[key] ||
+      one->rd_indcollation[key] != other->rd_indcollation[key] ||
+      one->rd_opfamily[key] != other->rd_opfamily[key]) {
+    return false;
+  }
+  Node* expression = KeyExpression(one, key);
+  return expression == nullptr || equal(expression, KeyExpression(other, key));
+}
+
+/// Is `guard` one for key `key` of `index`, whose blind index is of `column` by `transform`?
+bool IsGuard(Relation table, Relation index, int key, AttrNumber column, Transform transform,
+             Relation guard) {
+  const FormData_pg_index* form = guard->rd_index;
+  bool enforces = form->indisunique && form->indisvalid && form->indisready && form->indimmediate;
+  if (!enforces || form->indnkeyatts != index->rd_index->indnkeyatts ||
+      form->indnullsnotdistinct != index->rd_index->indnullsnotdistinct ||
+      !equal(RelationGetIndexPredicate(guard), RelationGetIndexPredicate(index))) {
+    return false;
+  }
+  for (int i = 0; i < form->indnkeyatts; ++i) {
+    if (i != key && !IsSameKey(index, guard, i)) return false;
+  }
+  Transform guard_transform;
+  Node* expression = SourceOfKey(table, guard, key);
+  return SourceColumn(expression, &guard_transform) == column && guard_transform == transform &&
+         PinnedVersion(expression) == PrimaryVersion();
+}
+
+/// The guard of a key of a unique index; 0 when there is none.
+Oid FindGuard(Relation table, Relation index, int key, AttrNumber column, Transform transform) {
+  Oid found = InvalidOid;
+  List* indexes = RelationGetIndexList(table);
+  ListCell* cell;
+  foreach (cell, indexes) {
+    if (lfirst_oid(cell) == RelationGetRelid(index)) continue;
+    Relation candidate = index_open(lfirst_oid(cell), AccessShareLock);
+    if (IsGuard(table, index, key, column, transform, candidate)) found = lfirst_oid(cell);
+    index_close(candidate, NoLock);
+    if (OidIsValid(found)) break;
+  }
+  list_free(indexes);
+  return found;
+}
+
+// The version that an index stands on.
+
+/// The key version in the first entry of an index with storage, from one end, of a row that is there or is
+/// being written; 0 when it has none.
+uint16_t VersionAtEnd(Relation table, Relation index, int key, ScanDirection direction) {
+  SnapshotData dirty;
+  InitDirtySnapshot(dirty);
+  uint16_t version = 0;
+  TupleTableSlot* slot = table_slot_create(table, nullptr);
+  IndexScanDesc scan = BeginIndexScan(table, index, &dirty);
+  scan->xs_want_itup = true;
+  index_rescan(scan, nullptr, 0, nullptr, 0);
+  while (version == 0 && index_getnext_slot(scan, direction, slot)) {
+    CHECK_FOR_INTERRUPTS();
+    bool is_null;
+    Datum value = index_getattr(scan->xs_itup, key + 1, scan->xs_itupdesc, &is_null);
+    if (!is_null) version = LoadBigEndian16(reinterpret_cast<uint8_t*>(DatumGetPointer(value)));
+  }
+  index_endscan(scan);
+  ExecDropSingleTupleTableSlot(slot);
+  return version;
+}
+
+/// Takes the version of another index or partition to what was found before. Without a guard all must have
+/// the same one: an index that was rebuilt alone, under the primary version, or a partition that was filled
+/// elsewhere may not.
+void Agree(Relation table, uint16_t found, uint16_t* version) {
+  if (found == 0 || found == *version) return;
+  if (*version == 0) {
+    *version = found;
+    return;
+  }
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+       errmsg("a unique blind index of relation \"%s\" has entries of key versions %u and %u and no guard",
+              RelationGetRelationName(table), Min(found, *version), Max(found, *version)),
+       errdetail("A value could be stored twice unnoticed."),
+       errhint("CALL pii_rewrap_column() says which index to make; then call it again.")));
+}
+
+/// The version that an index stands on; 0 when it is empty. Of a partitioned one, that of its partitions.
+uint16_t StandingVersion(Relation owner, Oid index_oid, int key) {
+  uint16_t version = 0;
+  List* members = find_all_inheritors(index_oid, AccessShareLock, nullptr);
+  ListCell* cell;
+  foreach (cell, members) {
+    if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_INDEX) continue;
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    Relation table = table_open(index->rd_index->indrelid, AccessShareLock);
+    Agree(owner, VersionAtEnd(table, index, key, ForwardScanDirection), &version);
+    Agree(owner, VersionAtEnd(table, index, key, BackwardScanDirection), &version);
+    table_close(table, NoLock);
+    index_close(index, NoLock);
+  }
+  list_free(members);
+  return version;
+}
+
+/// The version for one column of a table, as its unique indexes want it. 0: it has none. `*held_by` is one
+/// without a guard that stands on another version than the primary one.
+uint16_t VersionByUniqueIndexes(Relation table, AttrNumber column, Oid* held_by) {
+  Oid unguarded = InvalidOid;
+  bool is_guarded = false;
+  uint16_t version = 0;
+  List* indexes = RelationGetIndexList(table);
+  ListCell* cell;
+  foreach (cell, indexes) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    bool counts = index->rd_index->indisunique && index->rd_index->indisready;
+    for (int key = 0; counts && key < index->rd_index->indnkeyatts; ++key) {
+      Transform transform;
+      Node* expression = SourceOfKey(table, index, key);
+      if (SourceColumn(expression, &transform) != column || PinnedVersion(expression) != 0) continue;
+      if (OidIsValid(FindGuard(table, index, key, column, transform))) {
+        is_guarded = true;
+        continue;
+      }
+      unguarded = RelationGetRelid(index);
+      Agree(table, StandingVersion(table, unguarded, key), &version);
+    }
+    index_close(index, NoLock);
+  }
+  list_free(indexes);
+  if (!OidIsValid(unguarded)) return is_guarded ? PrimaryVersion() : uint16_t{0};
+  if (version == 0) version = LowestVersion();
+  if (version != PrimaryVersion()) *held_by = unguarded;
+  return version;
+}
+
+/// The source column of a generated blind index; 0 for other columns.
+AttrNumber SourceOfColumn(Relation table, AttrNumber attribute) {
+  Transform transform;
+  return SourceColumn(GenerationExpression(table, attribute), &transform);
+}
+
+/// The version that a foreign key wants for a column: that of what it references. 0: there is none.
+uint16_t VersionByForeignKeys(Relation table, AttrNumber column, Oid* held_by) {
+  uint16_t version = 0;
+  ListCell* cell;
+  foreach (cell, RelationGetFKeyList(table)) {
+    auto* key = static_cast<ForeignKeyCacheInfo*>(lfirst(cell));
+    for (int i = 0; i < key->nkeys && version == 0; ++i) {
+      if (SourceOfColumn(table, key->conkey[i]) != column) continue;
+      Relation referenced = table_open(key->confrelid, AccessShareLock);
+      AttrNumber source = SourceOfColumn(referenced, key->confkey[i]);
+      if (source > 0) version = VersionByUniqueIndexes(referenced, source, held_by);
+      table_close(referenced, NoLock);
+    }
+    if (version != 0) break;
+  }
+  return version;
+}
+
+/// 0: neither cares, and it is the primary one.
+uint16_t VersionOf(Relation table, AttrNumber column, Oid* held_by) {
+  *held_by = InvalidOid;
+  uint16_t version = VersionByForeignKeys(table, column, held_by);
+  return version != 0 ? version : VersionByUniqueIndexes(table, column, held_by);
+}
+
+/// A partition is written by the rules of the whole: rows move between partitions.
+Oid WholeOf(Oid table) {
+  if (!get_rel_relispartition(table)) return table;
+  return llast_oid(get_partition_ancestors(table));
+}
+
+// Statements.
+
+void Record(IndexVersions* versions, AttrNumber attribute, int32 modifier, uint16_t version) {
+  for (int i = 0; i < versions->count; ++i) {
+    IndexVersions::Column* known = &versions->columns[i];
+    if (known->attribute != attribute || known->modifier != modifier) continue;
+    if (known->version == version) return;
+    // An expression knows its column by number and class alone.
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("one statement cannot write unique blind indexes of two key versions"),
+             errhint("Write to the tables in two statements, or CALL pii_rewrap_column() for them first.")));
+  }
+  if (versions->count == IndexVersions::kMost) {
+    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                    errmsg("one statement writes more than %d sealed columns with blind indexes",
+                           IndexVersions::kMost)));
+  }
+  versions->columns[versions->count++] = {attribute, modifier, version};
+}
+
+/// Records a column of the whole for the members of an inheritance tree, where it may have another number.
+void RecordForMembers(IndexVersions* versions, Relation whole, AttrNumber column, uint16_t version) {
+  Form_pg_attribute attribute = TupleDescAttr(whole->rd_att, column - 1);
+  int32 modifier = attribute->atttypmod;
+  getBaseTypeAndTypmod(attribute->atttypid, &modifier);
+  ListCell* cell;
+  foreach (cell, find_all_inheritors(RelationGetRelid(whole), NoLock, nullptr)) {
+    AttrNumber number = get_attnum(lfirst_oid(cell), NameStr(attribute->attname));
+    if (number > 0) Record(versions, number, modifier, version);
+  }
+}
+
+/// Records the columns of a table that have a version of their own.
+void RecordTable(IndexVersions* versions, Oid table_oid) {
+  Relation table = table_open(WholeOf(table_oid), AccessShareLock);
+  for (int i = 0; i < table->rd_att->natts; ++i) {
+    Form_pg_attribute attribute = TupleDescAttr(table->rd_att, i);
+    if (attribute->attisdropped || attribute->atttypid < FirstNormalObjectId) continue;
+    Oid held_by;
+    uint16_t version = VersionOf(table, attribute->attnum, &held_by);
+    if (version != 0) RecordForMembers(versions, table, attribute->attnum, version);
+  }
+  table_close(table, NoLock);
+}
+
+/// Adds the guards of the arbiters of ON CONFLICT to them.
+void AddGuards(ResultRelInfo* target) {
+  Relation table = target->ri_RelationDesc;
+  List* guards = NIL;
+  ListCell* cell;
+  foreach (cell, target->ri_onConflictArbiterIndexes) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    for (int key = 0; key < index->rd_index->indnkeyatts; ++key) {
+      Transform transform;
+      Node* expression = SourceOfKey(table, index, key);
+      AttrNumber column = SourceColumn(expression, &transform);
+      if (column <= 0 || PinnedVersion(expression) != 0) continue;
+      Oid guard = FindGuard(table, index, key, column, transform);
+      if (OidIsValid(guard)) guards = lappend_oid(guards, guard);
+    }
+    index_close(index, NoLock);
+  }
+  target->ri_onConflictArbiterIndexes =
+      list_concat_unique_oid(list_copy(target->ri_onConflictArbiterIndexes), guards);
+}
+
+bool PrepareWrites(PlanState* state, void* versions) {
+  if (state == nullptr) return false;
+  if (IsA(state, ModifyTableState)) {
+    auto* write = reinterpret_cast<ModifyTableState*>(state);
+    for (int i = 0; write->operation != CMD_DELETE && i < write->mt_nrels; ++i) {
+      ResultRelInfo* target = &write->resultRelInfo[i];
+      char kind = target->ri_RelationDesc->rd_rel->relkind;
+      if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) continue;
+      RecordTable(static_cast<IndexVersions*>(versions), RelationGetRelid(target->ri_RelationDesc));
+      if (target->ri_onConflictArbiterIndexes != NIL) AddGuards(target);
+    }
+  }
+  return WalkPlan(state, PrepareWrites, versions);
+}
+
+WriteScope Enter(const WriteScope& scope) {
+  WriteScope outer = current;
+  current = scope;
+  return outer;
+}
+
+}  // namespace
+
+WriteScope EnterWrite(QueryDesc* query) {
+  if (query->plannedstmt->resultRelations == NIL || !HasIndexKeys()) return Enter({});
+  uint16_t primary = PrimaryVersion();
+  if (!IsRotating()) return Enter({primary, nullptr});
+  MemoryContext outer = MemoryContextSwitchTo(query->estate->es_query_cxt);
+  auto* versions = static_cast<IndexVersions*>(palloc0(sizeof(IndexVersions)));
+  PrepareWrites(query->planstate, versions);
+  MemoryContextSwitchTo(outer);
+  return Enter({primary, versions});
+}
+
+WriteScope EnterWriteOf(uint32_t table) {
+  if (!OidIsValid(table) || !HasIndexKeys()) return Enter({});
+  uint16_t primary = PrimaryVersion();
+  char kind = get_rel_relkind(table);
+  bool has_indexes = kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+  if (!IsRotating() || !has_indexes) return Enter({primary, nullptr});
+  auto* versions = static_cast<IndexVersions*>(palloc0(sizeof(IndexVersions)));
+  RecordTable(versions, table);
+  return Enter({primary, versions});
+}
+
+void LeaveWrite(const WriteScope& outer) { current = outer; }
+
+uint16_t WriteVersion(FunctionCallInfo fcinfo) {
+  if (current.versions == nullptr || current.versions->count == 0) return current.primary;
+  Node* call = fcinfo->flinfo->fn_expr;
+  if (call == nullptr || !IsA(call, FuncExpr)) return current.primary;
+  Node* argument = StripRelabel(static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(call)->args)));
+  if (!IsA(argument, Var)) return current.primary;
+  int32 modifier = DeclaredModifier(argument);
+  for (int i = 0; i < current.versions->count; ++i) {
+    const IndexVersions::Column& column = current.versions->columns[i];
+    if (column.attribute == reinterpret_cast<Var*>(argument)->varattno && column.modifier == modifier)
+      return column.version;
+  }
+  return current.primary;
+}
+
+void CheckUniqueBuild(uint32_t table_oid, const List* expressions, bool concurrently) {
+  if (!IsRotating() || LowestVersion() == PrimaryVersion()) return;
+  Relation table = table_open(WholeOf(table_oid), AccessShareLock);
+  ListCell* cell;
+  foreach (cell, expressions) {
+    Transform transform;
+    auto* expression = static_cast<Node*>(lfirst(cell));
+    AttrNumber column = SourceColumn(expression, &transform);
+    if (column <= 0 || PinnedVersion(expression) != 0) continue;
+    Oid held_by = InvalidOid;
+    const char* name = get_attname(table_oid, column, false);
+    uint16_t version = VersionByUniqueIndexes(table, get_attnum(RelationGetRelid(table), name), &held_by);
+    bool agrees = version == PrimaryVersion() || (version == 0 && !concurrently);
+    if (agrees) continue;
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+         errmsg("this unique blind index cannot be built while its keys rotate"),
+         errdetail("Writers compute it under another key version than the build."),
+         errhint("Pin it to the primary version: pii_blind_index(%s, '%s', %u). Or build it after the old "
+                 "versions are disabled.",
+                 quote_identifier(name), TransformName(transform).data(), PrimaryVersion())));
+  }
+  table_close(table, NoLock);
+}
+
+uint16_t ColumnIndexVersion(uint32_t table_oid, int16_t column, uint32_t* held_by) {
+  Oid ignored;
+  if (held_by == nullptr) held_by = &ignored;
+  *held_by = InvalidOid;
+  if (!IsRotating()) return PrimaryVersion();
+  Oid whole = WholeOf(table_oid);
+  Relation table = table_open(whole, AccessShareLock);
+  AttrNumber number = whole == table_oid ? column : get_attnum(whole, get_attname(table_oid, column, false));
+  uint16_t version = VersionOf(table, number, held_by);
+  table_close(table, NoLock);
+  return version != 0 ? version : PrimaryVersion();
+}
+
+}  // namespace pii

@@ -1,0 +1,7 @@
+#include "jobs.h"
+
+namespace pii {
+
+void StartInterruptedJobs() {}
+
+}  // namespace pii

@@ -1,0 +1,134 @@
+// Where keys come from: the files and commands in the settings.
+
+#include "keyring_load.h"
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include "key_source.h"
+#include "pg.h"
+#include "settings.h"
+#include "wrapped_keyring.h"
+
+namespace pii {
+namespace {
+
+/// One of two settings says where something is read from.
+struct Source {
+  const char* file;
+  const char* file_setting;
+  const char* command;
+  const char* command_setting;
+};
+
+bool IsSet(const char* setting) { return setting != nullptr && setting[0] != '\0'; }
+
+Source KeyringSource() {
+  return {settings.keyring_file, "pii.keyring_file", settings.keyring_command, "pii.keyring_command"};
+}
+
+Source RootKeySource() {
+  return {settings.root_key_file, "pii.root_key_file", settings.root_key_command, "pii.root_key_command"};
+}
+
+/// IsInside, behind the wall. What cannot be told counts as inside.
+bool LiesIn(const char* path, const char* directory) {
+  bool inside = true;
+  Status status = CallCore([&] {
+    inside = IsInside(path, directory);
+    return Status::kOk;
+  });
+  return status != Status::kOk || inside;
+}
+
+/// A backup of the data directory must not hold the keys to it. pg_wal and tablespaces are links to
+/// elsewhere, and are backed up as well.
+bool IsInsideCluster(const char* path) {
+  if (LiesIn(path, DataDir)) return true;
+  char directory[MAXPGPATH];
+  snprintf(directory, sizeof directory, "%s/pg_wal", DataDir);
+  if (LiesIn(path, directory)) return true;
+  snprintf(directory, sizeof directory, "%s/pg_tblspc", DataDir);
+  bool inside = false;
+  DIR* tablespaces = AllocateDir(directory);
+  while (struct dirent* entry = ReadDirExtended(tablespaces, directory, LOG)) {
+    if (entry->d_name[0] == '.') continue;
+    char tablespace[MAXPGPATH * 2];
+    snprintf(tablespace, sizeof tablespace, "%s/%s", directory, entry->d_name);
+    inside = inside || LiesIn(path, tablespace);
+  }
+  FreeDir(tablespaces);
+  return inside;
+}
+
+/// What can be said of a source before it is read.
+bool CheckSource(const Source& source, bool is_required, CoreText* problem) {
+  const char* rule = nullptr;
+  const char* subject = source.file_setting;
+  bool has_file = IsSet(source.file);
+  if (has_file && IsSet(source.command)) {
+    snprintf(problem->data, sizeof problem->data, "both %s and %s are set; set one", source.file_setting,
+             source.command_setting);
+    return false;
+  }
+  if (!has_file && !IsSet(source.command) && is_required) {
+    snprintf(problem->data, sizeof problem->data, "neither %s nor %s is set", source.file_setting,
+             source.command_setting);
+    return false;
+  }
+  if (has_file && !is_absolute_path(source.file)) {
+    rule = "it must be an absolute path";
+  } else if (has_file && access(source.file, F_OK) == 0 && IsInsideCluster(source.file)) {
+    rule = "it lies inside the data directory, pg_wal or a tablespace, whose backups would hold the keys";
+  }
+  if (rule != nullptr) snprintf(problem->data, sizeof problem->data, "%s: %s", subject, rule);
+  return rule == nullptr;
+}
+
+/// Reads a source that passed CheckSource. Nothing, when neither setting is set.
+bool ReadSource(const Source& source, bool (*is_cancelled)(), SecretString* text, std::string* problem) {
+  std::string what;
+  const char* setting = IsSet(source.file) ? source.file_setting : source.command_setting;
+  bool done = true;
+  if (IsSet(source.file)) {
+    done = ReadKeyringFile(source.file, geteuid(), text, &what);
+  } else if (IsSet(source.command)) {
+    done = RunKeyringCommand(source.command, settings.keyring_timeout, text, &what, is_cancelled);
+  }
+  if (!done) *problem = std::string(setting) + ": " + what;
+  return done;
+}
+
+/// Texts, root key and parsed keyring live and die in here, behind the wall.
+Status ReadTable(KeyTable* fresh, CoreText* problem, bool (*is_cancelled)()) {
+  Source source = KeyringSource();
+  SecretString text;
+  SecretString root_key;
+  Keyring keyring;
+  std::string what;
+  bool read = ReadSource(RootKeySource(), is_cancelled, &root_key, &what) &&
+              ReadSource(source, is_cancelled, &text, &what);
+  if (read) {
+    bool has_root_key = IsSet(settings.root_key_file) || IsSet(settings.root_key_command);
+    // A root key of no bytes is none that is missing: it is one that is wrong.
+    std::string_view root_text = has_root_key && root_key.empty() ? " " : std::string_view(root_key);
+    if (OpenKeyring({text.data(), text.size()}, root_text, &keyring, &what) &&
+        BuildKeyTable(keyring, fresh, &what)) {
+      return Status::kOk;
+    }
+    what = std::string(IsSet(source.file) ? source.file_setting : source.command_setting) + ": " + what;
+  }
+  SetText(problem, what.data(), what.size());
+  return Status::kUnexpected;
+}
+
+}  // namespace
+
+bool LoadKeyTable(KeyTable* fresh, CoreText* problem, bool (*is_cancelled)()) {
+  problem->data[0] = '\0';
+  return CheckSource(RootKeySource(), false, problem) && CheckSource(KeyringSource(), true, problem) &&
+         CallCore([=] { return ReadTable(fresh, problem, is_cancelled); }, problem) == Status::kOk;
+}
+
+}  // namespace pii

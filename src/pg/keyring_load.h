@@ -1,0 +1,14 @@
+#pragma once
+
+#include "boundary.h"
+#include "key_table.h"
+
+namespace pii {
+
+/// LoadKeyTable reads the keyring that the settings name, unwraps it where a root key is set, checks all of
+/// it and fills `*fresh`. False, with a line for people in `*problem`, when any of that fails; `*fresh` then
+/// holds no keys. `is_cancelled`, where it is given, is asked while a command runs, and ends it. It raises no
+/// error and needs no transaction.
+bool LoadKeyTable(KeyTable* fresh, CoreText* problem, bool (*is_cancelled)());
+
+}  // namespace pii

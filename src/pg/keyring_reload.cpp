@@ -1,0 +1,168 @@
+// pii_reload_keyring() and SIGHUP: the keyring is read again, and what it took away is told.
+
+#include "keyring_reload.h"
+
+#include "own_function.h"
+#include "pg.h"
+#include "settings.h"
+#include "shared_keys.h"
+
+namespace pii {
+namespace {
+
+using LostKey = KeyringLoad::LostKey;
+
+/// How long columns are searched for values of keys that are gone. The new keys are in use by then.
+constexpr int kSearchMilliseconds = 2000;
+constexpr long kRowsPerFetch = 10000;
+
+bool IsCancelPending() { return QueryCancelPending || ProcDiePending; }
+
+/// What a search for values of lost keys is after, and what it found.
+struct Search {
+  const KeyringLoad* load;
+  const char* found_in[KeyringLoad::kNamed];  ///< a column for each lost key; null: none so far
+  TimestampTz deadline;
+  bool is_over;  ///< the time was up before everything was looked at
+};
+
+int Named(const KeyringLoad& load) { return Min(load.lost_count, KeyringLoad::kNamed); }
+
+bool IsOfThisDatabase(const LostKey& key) { return strcmp(key.domain, settings.domain) == 0; }
+
+/// Is there still a lost key of this purpose to look for?
+bool WantsMore(const Search& search, Purpose purpose) {
+  for (int i = 0; i < Named(*search.load); ++i) {
+    const LostKey& key = search.load->lost[i];
+    if (IsOfThisDatabase(key) && key.purpose == purpose && search.found_in[i] == nullptr) return true;
+  }
+  return false;
+}
+
+void NoteVersion(Search* search, Purpose purpose, int version, const char* column) {
+  for (int i = 0; i < Named(*search->load); ++i) {
+    const LostKey& key = search->load->lost[i];
+    if (IsOfThisDatabase(key) && key.purpose == purpose && key.version == version &&
+        search->found_in[i] == nullptr) {
+      search->found_in[i] = column;
+    }
+  }
+}
+
+/// Reads the key versions of a column until everything is found or the time is up.
+void SearchColumn(Search* search, const char* schema, const char* table, const char* column,
+                  Purpose purpose) {
+  const char* query = psprintf("SELECT %s.pii_key_version(%s) FROM ONLY %s WHERE %s IS NOT NULL", schema,
+                               column, table, column);
+  const char* name = psprintf("%s.%s", table, column);
+  Portal portal = SPI_cursor_open_with_args(nullptr, query, 0, nullptr, nullptr, nullptr, true, 0);
+  while (WantsMore(*search, purpose)) {
+    SPI_cursor_fetch(portal, true, kRowsPerFetch);
+    if (SPI_processed == 0) break;
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+      bool is_null;
+      Datum version = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
+      if (!is_null) NoteVersion(search, purpose, DatumGetInt32(version), name);
+    }
+    SPI_freetuptable(SPI_tuptable);
+    search->is_over = GetCurrentTimestamp() > search->deadline;
+    if (search->is_over) break;
+  }
+  SPI_cursor_close(portal);
+}
+
+/// Looks through the columns of this database that the caller may read.
+void SearchColumns(Search* search, const char* schema) {
+  constexpr const char* kColumns =
+      "SELECT a.attrelid::pg_catalog.regclass::text, pg_catalog.quote_ident(a.attname), a.atttypid "
+      "FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid "
+      "WHERE c.relkind IN ('r', 'm') AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 "
+      "AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') "
+      "AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)";
+  if (SPI_execute(kColumns, true, 0) != SPI_OK_SELECT) elog(ERROR, "could not list columns");
+  SPITupleTable* columns = SPI_tuptable;
+  uint64 count = SPI_processed;
+  for (uint64 i = 0; i < count && !search->is_over; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    bool is_null;
+    HeapTuple row = columns->vals[i];
+    Oid type = DatumGetObjectId(SPI_getbinval(row, columns->tupdesc, 3, &is_null));
+    bool is_value = IsOwnType(type, "pii_text_in");
+    if (!is_value && !IsOwnType(type, "pii_blind_index_in")) continue;
+    SearchColumn(search, schema, SPI_getvalue(row, columns->tupdesc, 1),
+                 SPI_getvalue(row, columns->tupdesc, 2), is_value ? Purpose::kSeal : Purpose::kBlindIndex);
+  }
+}
+
+const char* Name(const LostKey& key) {
+  return psprintf("%s key version %u of domain \"%s\"", PurposeName(key.purpose), key.version, key.domain);
+}
+
+const char* LastUse(const LostKey& key) {
+  return key.last_used == 0 ? "No process has used it since the server started."
+                            : psprintf("It was last used after %s.", timestamptz_to_str(key.last_used));
+}
+
+/// Says of each key that is gone whether something still needs it.
+void TellLostKeys(const Search& search) {
+  for (int i = 0; i < Named(*search.load); ++i) {
+    const LostKey& key = search.load->lost[i];
+    if (search.found_in[i] != nullptr) {
+      ereport(WARNING,
+              (errmsg("%s %s, and column %s still needs it", Name(key), key.reason, search.found_in[i]),
+               errhint("Bring the version back as it was (pii-keyring enable) and reload. CALL "
+                       "pii_rewrap_column() moves values to the primary version.")));
+    } else if (!IsOfThisDatabase(key) || search.is_over) {
+      ereport(WARNING, (errmsg("%s %s", Name(key), key.reason), errdetail("%s", LastUse(key)),
+                        errhint("Not everything was looked at. pii_column_status() counts what needs it, in "
+                                "each database.")));
+    } else {
+      ereport(NOTICE, (errmsg("%s %s; no column of this database that you may read needs it", Name(key),
+                              key.reason)));
+    }
+  }
+  if (search.load->lost_count > KeyringLoad::kNamed) {
+    ereport(WARNING, (errmsg("%d more key versions cannot be used any more",
+                             search.load->lost_count - KeyringLoad::kNamed)));
+  }
+}
+
+}  // namespace
+
+void ReloadAfterSighup(bool (*is_cancelled)()) {
+  KeyringLoad load;
+  bool loaded = LoadKeyring(is_cancelled, &load);
+  LogLoad(load, loaded);
+  for (int i = 0; i < Named(load); ++i) {
+    const LostKey& key = load.lost[i];
+    ereport(LOG, (errmsg("pii: %s %s", Name(key), key.reason), errdetail("%s", LastUse(key)),
+                  errhint("pii_column_status() counts what needs it, in each database.")));
+  }
+}
+
+}  // namespace pii
+
+/// pii_reload_keyring() → void
+PII_FUNCTION(pii_reload_keyring) {
+  pii::KeyringLoad load;
+  bool loaded = pii::LoadKeyring(pii::IsCancelPending, &load);
+  CHECK_FOR_INTERRUPTS();
+  pii::LogLoad(load, loaded);
+  if (!loaded) {
+    ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR),
+                    load.is_locked ? errmsg("keyring refused, personal data is locked")
+                                   : errmsg("keyring refused, the one that was loaded stays in use"),
+                    errdetail_internal("%s", load.problem.data),
+                    errhint("Correct it and reload again. \"pii-keyring verify\" checks a keyring file.")));
+  }
+  if (load.lost_count == 0) PG_RETURN_VOID();
+  pii::Search search{};
+  search.load = &load;
+  search.deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pii::kSearchMilliseconds);
+  const char* schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
+  SPI_connect();
+  pii::SearchColumns(&search, schema);
+  pii::TellLostKeys(search);
+  SPI_finish();
+  PG_RETURN_VOID();
+}

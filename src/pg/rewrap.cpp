@@ -1,0 +1,446 @@
+// Rewrapping a column: the values of old key versions are sealed again under the primary one, a batch of rows
+// and a transaction at a time, while others read and write the table.
+//
+// Rows change by UPDATE, so that triggers, generated columns, indexes and replication see what they always
+// see. Which rows to change is found here instead, by the header of the value, because SQL cannot say two
+// things:
+//
+// - "Not those that others hold": a row with a lock on it is left for later, and a wait that comes about all
+//   the same ends soon (lock_timeout), so that an application never waits for a row behind a whole batch that
+//   waits for another.
+// - "A fraction of each page": a new row version goes to its own page where there is room. So a chunk of the
+//   table is gone through in rounds: the first moves an eighth of the rows of each page elsewhere, and when
+//   it is committed PostgreSQL prunes what it left behind, which makes room on the page for the second, and
+//   so on. The table grows by about an eighth and not to its double.
+
+#include "rewrap.h"
+
+#include "own_function.h"
+#include "pg.h"
+#include "rewrap_target.h"
+#include "sealed_column.h"
+#include "shared_keys.h"
+
+namespace pii {
+namespace {
+
+constexpr BlockNumber kChunkBlocks = 8192;  ///< 64 MiB: stays in a cache from round to round
+constexpr int kRounds = 8;
+constexpr int kEveryRow = -1;
+constexpr const char* kLongestWait = "100ms";
+
+/// Rows to be moved together.
+struct Batch {
+  Datum* places;  ///< ItemPointers
+  int count;
+  int capacity;
+  int skipped;  ///< rows that others hold
+};
+
+/// A run over one table after the other.
+struct Run {
+  Rewrap given;
+  NameData column;
+  NoteProgress note;
+  void* context;
+  RewrapProgress progress;
+  Oid table;  ///< the member of the tree that it is at
+  bool ends;  ///< NoteProgress said so
+};
+
+const char* NameOf(Relation table) {
+  return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
+                                    RelationGetRelationName(table));
+}
+
+Relation OpenMember(const Run& run) {
+  Relation table = try_table_open(run.table, RowExclusiveLock);
+  if (table == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table with OID %u was dropped", run.table)));
+  }
+  return table;
+}
+
+void AppendPlace(Batch* batch, const ItemPointerData& place) {
+  if (batch->count == batch->capacity) {
+    batch->capacity = batch->capacity == 0 ? 1024 : 2 * batch->capacity;
+    Size size = static_cast<Size>(batch->capacity) * sizeof(Datum);
+    batch->places =
+        static_cast<Datum*>(batch->places == nullptr ? palloc(size) : repalloc(batch->places, size));
+  }
+  auto* copy = static_cast<ItemPointer>(palloc(sizeof(ItemPointerData)));
+  *copy = place;
+  batch->places[batch->count++] = PointerGetDatum(copy);
+}
+
+/// Does another transaction hold a lock on the row, or is it changing it? Only a hint: it may come and go.
+bool IsHeld(TupleTableSlot* row) {
+  if (!TTS_IS_BUFFERTUPLE(row)) return false;
+  HeapTupleHeader header = ExecFetchSlotHeapTuple(row, false, nullptr)->t_data;
+  if ((header->t_infomask & HEAP_XMAX_INVALID) != 0) return false;
+  TransactionId holder = HeapTupleHeaderGetRawXmax(header);
+  if ((header->t_infomask & HEAP_XMAX_IS_MULTI) != 0)
+    return MultiXactIdIsRunning(holder, HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask));
+  return !TransactionIdIsCurrentTransactionId(holder) && TransactionIdIsInProgress(holder);
+}
+
+void TakeRow(TupleTableSlot* row, Batch* batch) {
+  if (IsHeld(row)) {
+    ++batch->skipped;
+  } else {
+    AppendPlace(batch, row->tts_tid);
+  }
+}
+
+/// A rewrap moves what an index alone tells by going through all rows of the table that it did not write
+/// itself.
+struct Age {
+  bool every_row;
+  TransactionId began;
+};
+
+bool IsOlder(const Age& age, TupleTableSlot* row) {
+  if (!age.every_row || !TTS_IS_BUFFERTUPLE(row)) return false;
+  TransactionId writer = HeapTupleHeaderGetXmin(ExecFetchSlotHeapTuple(row, false, nullptr)->t_data);
+  return TransactionIdPrecedes(writer, age.began);
+}
+
+/// Collects rows that are due from block `*block` on, those of one round, until the batch is full, which it
+/// is at the end of a page, or `end` is reached. `*block` is then where to go on.
+void Collect(Relation table, const RewrapTarget& target, const Age& age, int round, int most, BlockNumber end,
+             BlockNumber* block, Batch* batch) {
+  ItemPointerData first;
+  ItemPointerData last;
+  ItemPointerSet(&first, *block, FirstOffsetNumber);
+  ItemPointerSet(&last, end - 1, MaxOffsetNumber);
+  TupleTableSlot* slot = table_slot_create(table, nullptr);
+  TableScanDesc scan = table_beginscan_tidrange(table, GetActiveSnapshot(), &first, &last);
+  BlockNumber at = *block;
+  *block = end;
+  while (table_scan_getnextslot_tidrange(scan, ForwardScanDirection, slot)) {
+    CHECK_FOR_INTERRUPTS();
+    BlockNumber found = ItemPointerGetBlockNumber(&slot->tts_tid);
+    if (found != at && batch->count >= most) {
+      *block = found;
+      break;
+    }
+    at = found;
+    if (round != kEveryRow && ItemPointerGetOffsetNumber(&slot->tts_tid) % kRounds != round) continue;
+    bool is_null;
+    slot_getattr(slot, target.column, &is_null);
+    if (IsDue(target, slot) || (!is_null && IsOlder(age, slot))) TakeRow(slot, batch);
+  }
+  table_endscan(scan);
+  ExecDropSingleTupleTableSlot(slot);
+}
+
+/// The UPDATE of a batch. Returns the number of rows that it found unchanged and moved.
+int64 Update(Relation table, const Run& run, const Batch& batch) {
+  const char* column = quote_identifier(NameStr(run.column));
+  const char* query =
+      psprintf("UPDATE ONLY %s SET %s = %s.pii_rewrap(%s) WHERE ctid = ANY ($1)", NameOf(table), column,
+               ExtensionSchema(RelationGetRelid(table), NameStr(run.column)), column);
+  Datum places = PointerGetDatum(
+      construct_array(batch.places, batch.count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+  Oid type = TIDARRAYOID;
+  if (SPI_execute_with_args(query, 1, &type, &places, nullptr, false, 0) != SPI_OK_UPDATE) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("a rule of relation \"%s\" does something else instead of UPDATE",
+                           RelationGetRelationName(table)),
+                    errhint("Disable it (ALTER TABLE ... DISABLE RULE), and call again.")));
+  }
+  return static_cast<int64>(SPI_processed);
+}
+
+/// Somebody was faster, or holds what is needed for longer than a batch may wait.
+bool IsPassing(int sqlstate) {
+  return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED ||
+         sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
+
+/// Update, in a subtransaction; 0 when it had to give way.
+int64 TryUpdate(Relation table, const Run& run, const Batch& batch) {
+  volatile int64 moved = 0;
+  MemoryContext context = CurrentMemoryContext;
+  ResourceOwner owner = CurrentResourceOwner;
+  BeginInternalSubTransaction(nullptr);
+  MemoryContextSwitchTo(context);
+  PG_TRY();
+  {
+    set_config_option("lock_timeout", kLongestWait, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                      false);
+    moved = Update(table, run, batch);
+    ReleaseCurrentSubTransaction();
+  }
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(context);
+    ErrorData* error = CopyErrorData();
+    if (!IsPassing(error->sqlerrcode)) PG_RE_THROW();
+    FlushErrorState();
+    FreeErrorData(error);
+    RollbackAndReleaseCurrentSubTransaction();
+    moved = 0;
+  }
+  PG_END_TRY();
+  MemoryContextSwitchTo(context);
+  CurrentResourceOwner = owner;
+  return moved;
+}
+
+void Pause(int64 microseconds) {
+  TimestampTz end = GetCurrentTimestamp() + microseconds;
+  for (;;) {
+    CHECK_FOR_INTERRUPTS();
+    long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+    if (left <= 0) return;
+    int events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
+    if ((events & WL_LATCH_SET) != 0) {
+      ResetLatch(MyLatch);
+      if (IsBackgroundWorker) return;  // the job was told something
+    }
+  }
+}
+
+/// Ends the transaction of a batch.
+void Commit(Run* run, int64 moved) {
+  run->progress.done += moved;
+  if (!run->note(run->progress, run->context)) run->ends = true;
+  SPI_commit();
+  if (!run->ends && moved > 0 && run->given.pause > 0) Pause(run->given.pause);
+}
+
+/// A transaction that moves a batch: a table, what its rows are to be moved to, and memory that ends with it.
+struct Step {
+  Relation table;
+  RewrapTarget target;
+  Batch batch;
+  MemoryContext work;
+  MemoryContext outer;
+};
+
+Step BeginStep(const Run& run) {
+  Step step{};
+  step.work = AllocSetContextCreate(CurrentMemoryContext, "pii rewrap", ALLOCSET_DEFAULT_SIZES);
+  step.outer = MemoryContextSwitchTo(step.work);
+  step.table = OpenMember(run);
+  step.target = FindRewrapTarget(step.table, NameStr(run.column));
+  PushActiveSnapshot(GetTransactionSnapshot());
+  return step;
+}
+
+/// Moves what was collected and commits. Gives the number of rows that were moved.
+int64 EndStep(Run* run, const Step& step) {
+  PopActiveSnapshot();
+  int64 moved = step.batch.count > 0 ? TryUpdate(step.table, *run, step.batch) : 0;
+  run->progress.skipped += step.batch.skipped + (step.batch.count - moved);
+  table_close(step.table, NoLock);
+  MemoryContextSwitchTo(step.outer);
+  MemoryContextDelete(step.work);
+  Commit(run, moved);
+  return moved;
+}
+
+/// Moves a batch; `*block` as in Collect.
+int64 MoveBatch(Run* run, const Age& age, int round, BlockNumber end, BlockNumber* block, int* found) {
+  Step step = BeginStep(*run);
+  Collect(step.table, step.target, age, round, run->given.batch, end, block, &step.batch);
+  *found += step.batch.count + step.batch.skipped;
+  return EndStep(run, step);
+}
+
+/// Visits the rows of a table that are due by themselves.
+void VisitDue(Relation table, const RewrapTarget& target, RowVisitor visit, void* context) {
+  TupleTableSlot* slot = table_slot_create(table, nullptr);
+  TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, nullptr);
+  while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+    CHECK_FOR_INTERRUPTS();
+    if (IsDue(target, slot) && !visit(slot, context)) break;
+  }
+  table_endscan(scan);
+  ExecDropSingleTupleTableSlot(slot);
+}
+
+/// Is there a row that an index has elsewhere?
+bool HasIndexedElsewhere(Relation table, const RewrapTarget& target) {
+  auto stop = [](TupleTableSlot*, void*) { return false; };
+  PushActiveSnapshot(GetTransactionSnapshot());
+  bool has = !VisitIndexedElsewhere(table, target, stop, nullptr);
+  PopActiveSnapshot();
+  return has;
+}
+
+/// The main pass over a table, in chunks and rounds.
+void SweepTable(Run* run, BlockNumber begin) {
+  Relation table = OpenMember(*run);
+  BlockNumber blocks = RelationGetNumberOfBlocks(table);
+  Age age{HasIndexedElsewhere(table, FindRewrapTarget(table, NameStr(run->column))), ReadNextTransactionId()};
+  table_close(table, NoLock);
+  for (BlockNumber chunk = begin; chunk < blocks && !run->ends; chunk += kChunkBlocks) {
+    BlockNumber end = Min(blocks - chunk, kChunkBlocks) + chunk;
+    run->progress.member = run->table;
+    run->progress.block = chunk;
+    for (int round = 0; round < kRounds && !run->ends; ++round) {
+      int found = 0;
+      for (BlockNumber block = chunk; block < end && !run->ends;)
+        MoveBatch(run, age, round, end, &block, &found);
+    }
+  }
+}
+
+struct Leftovers {
+  Batch* batch;
+  int most;
+};
+
+/// Moves a batch of rows that only an index tells.
+int64 MoveIndexed(Run* run, int* found) {
+  Step step = BeginStep(*run);
+  Leftovers leftovers{&step.batch, run->given.batch};
+  auto take = [](TupleTableSlot* row, void* context) {
+    auto* rest = static_cast<Leftovers*>(context);
+    TakeRow(row, rest->batch);
+    return rest->batch->count < rest->most;
+  };
+  VisitIndexedElsewhere(step.table, step.target, take, &leftovers);
+  *found += step.batch.count + step.batch.skipped;
+  return EndStep(run, step);
+}
+
+/// Waits for one of the rows that are left, by changing it as any UPDATE does.
+void MoveHeld(Run* run) {
+  Step step = BeginStep(*run);
+  auto take = [](TupleTableSlot* row, void* context) {
+    AppendPlace(static_cast<Batch*>(context), row->tts_tid);
+    return false;
+  };
+  if (VisitIndexedElsewhere(step.table, step.target, take, &step.batch))
+    VisitDue(step.table, step.target, take, &step.batch);
+  PopActiveSnapshot();
+  int64 moved = step.batch.count > 0 ? Update(step.table, *run, step.batch) : 0;
+  table_close(step.table, NoLock);
+  MemoryContextSwitchTo(step.outer);
+  MemoryContextDelete(step.work);
+  Commit(run, moved);
+}
+
+/// Returns to what was skipped, and takes what was written under old versions meanwhile, until nothing is
+/// due.
+void FinishTable(Run* run) {
+  constexpr Age kAnyAge{false, InvalidTransactionId};
+  constexpr int kMostInVain = 5;
+  int in_vain = 0;
+  int last_found = INT_MAX;
+  while (!run->ends) {
+    Relation table = OpenMember(*run);
+    BlockNumber blocks = RelationGetNumberOfBlocks(table);
+    table_close(table, NoLock);
+    run->progress.skipped = 0;
+    int found = 0;
+    int64 moved = 0;
+    for (BlockNumber block = 0; block < blocks && !run->ends;)
+      moved += MoveBatch(run, kAnyAge, kEveryRow, blocks, &block, &found);
+    for (int64 more = 1; more > 0 && !run->ends;) {
+      more = MoveIndexed(run, &found);
+      moved += more;
+    }
+    if (found == 0) return;
+    if (moved == 0 && !run->ends) MoveHeld(run);
+    // A trigger may keep rows as they are.
+    in_vain = found < last_found ? 0 : in_vain + 1;
+    last_found = found;
+    if (in_vain < kMostInVain) continue;
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("rows of relation \"%s\" stay under old key versions", get_rel_name(run->table)),
+             errdetail("UPDATE leaves %d of them as they are.", found),
+             errhint("Look for a trigger that restores the column or returns NULL, disable it, and call "
+                     "again.")));
+  }
+}
+
+/// Tables with rows of their own, in the order of their OIDs, which outlives a restart.
+List* MembersOf(Oid table) {
+  List* members = NIL;
+  ListCell* cell;
+  foreach (cell, find_all_inheritors(table, RowExclusiveLock, nullptr)) {
+    Relation member = table_open(lfirst_oid(cell), NoLock);
+    if (member->rd_rel->relkind == RELKIND_RELATION && !RELATION_IS_OTHER_TEMP(member))
+      members = lappend_oid(members, lfirst_oid(cell));
+    table_close(member, NoLock);
+  }
+  list_sort(members, list_oid_cmp);
+  return members;
+}
+
+/// Counts what is due, which is to be told beside what is done.
+int64 CountDue(Oid member, const char* column) {
+  Relation table = table_open(member, NoLock);
+  RewrapTarget target = FindRewrapTarget(table, column);
+  int64 due = 0;
+  if (HasIndexedElsewhere(table, target)) {
+    due = static_cast<int64>(Max(table->rd_rel->reltuples, 0.0f));
+  } else {
+    auto count = [](TupleTableSlot*, void* context) {
+      ++*static_cast<int64*>(context);
+      return true;
+    };
+    PushActiveSnapshot(GetTransactionSnapshot());
+    VisitDue(table, target, count, &due);
+    PopActiveSnapshot();
+  }
+  table_close(table, NoLock);
+  return due;
+}
+
+/// The rows are found here without SELECT, by their headers, and without policies.
+void CheckMayUpdate(Oid table, const char* column) {
+  AttrNumber number = RequireSealedColumn(table, column);
+  AclResult result = pg_class_aclcheck(table, GetUserId(), ACL_UPDATE);
+  if (result != ACLCHECK_OK) result = pg_attribute_aclcheck(table, number, GetUserId(), ACL_UPDATE);
+  if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_TABLE, get_rel_name(table));
+  if (check_enable_rls(table, InvalidOid, true) != RLS_ENABLED) return;
+  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                  errmsg("row level security of relation \"%s\" applies to you", get_rel_name(table)),
+                  errhint("Rewrap it as the owner of the table.")));
+}
+
+}  // namespace
+
+int64_t PauseOf(const Interval* pause) {
+  if (pause->month != 0 || pause->day < 0 || pause->time < 0) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("pause must be a time that is not negative and has no months")));
+  }
+  return pause->day * USECS_PER_DAY + pause->time;
+}
+
+void RewrapColumn(const Rewrap& given, NoteProgress note, void* context) {
+  Run run{};
+  run.given = given;
+  namestrcpy(&run.column, given.column);
+  run.note = note;
+  run.context = context;
+  CheckMayUpdate(given.table, given.column);
+  CurrentProtector();  // without keys nothing can be done
+
+  // The list outlives the transactions; SPI's memory of this connection does.
+  List* members = MembersOf(given.table);
+  ListCell* cell;
+  foreach (cell, members) {
+    if (lfirst_oid(cell) >= given.member) run.progress.total += CountDue(lfirst_oid(cell), given.column);
+  }
+  SPI_commit();
+  foreach (cell, members) {
+    if (lfirst_oid(cell) < given.member || run.ends) continue;
+    run.table = lfirst_oid(cell);
+    SweepTable(&run, run.table == given.member ? given.block : 0);
+    FinishTable(&run);
+  }
+  if (run.ends) return;
+  Relation table = table_open(given.table, AccessShareLock);
+  TellWhatStays(table, NameStr(run.column));
+  table_close(table, AccessShareLock);
+}
+
+}  // namespace pii

@@ -1,0 +1,279 @@
+#include "rewrap_target.h"
+
+#include "blind_index.h"
+#include "bytes.h"
+#include "index_expression.h"
+#include "index_version.h"
+#include "pg.h"
+#include "shared_keys.h"
+
+namespace pii {
+namespace {
+
+constexpr Size kHeaderSize = 6;
+
+/// The key version in the header of a value; 0 for legacy plaintext and what is damaged.
+uint16_t SealVersion(Datum value) {
+  auto* header = reinterpret_cast<varlena*>(PG_DETOAST_DATUM_SLICE(value, 0, kHeaderSize));
+  ByteView bytes(reinterpret_cast<uint8_t*>(VARDATA_ANY(header)), VARSIZE_ANY_EXHDR(header));
+  uint16_t version =
+      bytes.size() == kHeaderSize && bytes[0] == 0x00 ? LoadBigEndian16(&bytes[4]) : uint16_t{0};
+  if (reinterpret_cast<Pointer>(header) != DatumGetPointer(value)) pfree(header);
+  return version;
+}
+
+uint16_t VersionOfHash(Datum hash) {
+  return LoadBigEndian16(reinterpret_cast<uint8_t*>(DatumGetPointer(hash)));
+}
+
+/// The version of the words of a value; 0 when it has none.
+uint16_t VersionOfWords(Datum words) {
+  ArrayType* array = DatumGetArrayTypeP(words);
+  int count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+  uint16_t version = count > 0 ? VersionOfHash(PointerGetDatum(ARR_DATA_PTR(array))) : uint16_t{0};
+  if (reinterpret_cast<Pointer>(array) != DatumGetPointer(words)) pfree(array);
+  return version;
+}
+
+void AddKeys(Relation table, RewrapTarget* target) {
+  for (int i = 0; i < table->rd_att->natts && target->key_count < RewrapTarget::kMost; ++i) {
+    Transform transform;
+    Node* expression = GenerationExpression(table, static_cast<AttrNumber>(i + 1));
+    if (SourceColumn(expression, &transform) != target->column || PinnedVersion(expression) != 0) continue;
+    target->keys[target->key_count++] = {static_cast<int16_t>(i + 1), transform == Transform::kWord};
+  }
+}
+
+void AddIndexes(Relation table, RewrapTarget* target) {
+  List* indexes = RelationGetIndexList(table);
+  ListCell* cell;
+  foreach (cell, indexes) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    bool is_tree = index->rd_rel->relam == BTREE_AM_OID && index->rd_rel->relkind == RELKIND_INDEX &&
+                   index->rd_index->indisvalid;
+    for (int key = 0; is_tree && key < index->rd_index->indnkeyatts; ++key) {
+      Transform transform;
+      Node* expression = KeyExpression(index, key);
+      bool counts = SourceColumn(expression, &transform) == target->column && transform != Transform::kWord &&
+                    PinnedVersion(expression) == 0 && target->index_count < RewrapTarget::kMost;
+      if (counts)
+        target->indexes[target->index_count++] = {RelationGetRelid(index), static_cast<int16_t>(key)};
+    }
+    index_close(index, NoLock);
+  }
+  list_free(indexes);
+}
+
+/// The least index value of a version.
+void LeastOfVersion(uint32_t version, BlindIndexValue* value) {
+  memset(value->data(), 0, value->size());
+  StoreBigEndian16(value->data(), static_cast<uint16_t>(version));
+}
+
+/// A condition on the first key of an index of pii_blind_index.
+void MakeBound(Relation index, StrategyNumber strategy, const BlindIndexValue& value, ScanKey bound) {
+  Oid type = index->rd_opcintype[0];
+  RegProcedure procedure = get_opcode(get_opfamily_member(index->rd_opfamily[0], type, type, strategy));
+  ScanKeyInit(bound, 1, strategy, procedure, PointerGetDatum(value.data()));
+}
+
+/// What a visit of an index is about.
+struct IndexVisit {
+  Relation table;
+  Relation index;
+  int key;
+  uint16_t version;
+  RowVisitor visit;
+  void* context;
+};
+
+/// Visits what lies within a bound, or all of the index, and is not of the version.
+bool VisitRange(const IndexVisit& of, ScanKey bound) {
+  bool goes_on = true;
+  TupleTableSlot* slot = table_slot_create(of.table, nullptr);
+  int bounds = bound != nullptr ? 1 : 0;
+  IndexScanDesc scan = BeginIndexScan(of.table, of.index, GetActiveSnapshot(), bounds);
+  scan->xs_want_itup = true;
+  index_rescan(scan, bound, bounds, nullptr, 0);
+  while (goes_on && index_getnext_tid(scan, ForwardScanDirection) != nullptr) {
+    CHECK_FOR_INTERRUPTS();
+    bool is_null;
+    Datum value = index_getattr(scan->xs_itup, of.key + 1, scan->xs_itupdesc, &is_null);
+    if (is_null || VersionOfHash(value) == of.version || !index_fetch_heap(scan, slot)) continue;
+    goes_on = of.visit(slot, of.context);
+  }
+  index_endscan(scan);
+  ExecDropSingleTupleTableSlot(slot);
+  return goes_on;
+}
+
+/// The versions below and above are two ranges of an index that begins with the blind index.
+bool VisitIndex(const IndexVisit& of) {
+  if (of.key != 0) return VisitRange(of, nullptr);
+  BlindIndexValue edge;
+  ScanKeyData bound;
+  LeastOfVersion(of.version, &edge);
+  MakeBound(of.index, BTLessStrategyNumber, edge, &bound);
+  if (!VisitRange(of, &bound)) return false;
+  if (of.version == UINT16_MAX) return true;
+  LeastOfVersion(of.version + 1u, &edge);
+  MakeBound(of.index, BTGreaterEqualStrategyNumber, edge, &bound);
+  return VisitRange(of, &bound);
+}
+
+/// The key of a guard in the place of a blind index.
+const char* PinnedKey(Relation table, Node* expression, Transform transform, uint16_t version) {
+  Oid function = reinterpret_cast<FuncExpr*>(expression)->funcid;
+  Node* column = StripRelabel(static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(expression)->args)));
+  const char* name = get_attname(RelationGetRelid(table), reinterpret_cast<Var*>(column)->varattno, false);
+  return psprintf(
+      "%s(%s, '%s', %u)",
+      quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function)),
+      quote_identifier(name), TransformName(transform).data(), version);
+}
+
+/// What of a key's collation and operator class is not the default.
+const char* KeyOptions(Relation index, int key) {
+  StringInfoData options;
+  initStringInfo(&options);
+  AttrNumber attribute = index->rd_index->indkey.values[key];
+  Oid collation = index->rd_indcollation[key];
+  Oid type;
+  int32 modifier;
+  Oid of_column = InvalidOid;
+  if (attribute > 0)
+    get_atttypetypmodcoll(index->rd_index->indrelid, attribute, &type, &modifier, &of_column);
+  if (OidIsValid(collation) && collation != of_column)
+    appendStringInfo(&options, " COLLATE %s", generate_collation_name(collation));
+  bool is_null;
+  Datum classes = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indclass, &is_null);
+  Oid used = reinterpret_cast<oidvector*>(DatumGetPointer(classes))->values[key];
+  if (used != GetDefaultOpClass(index->rd_opcintype[key], index->rd_rel->relam)) {
+    HeapTuple row = SearchSysCache1(CLAOID, ObjectIdGetDatum(used));
+    if (!HeapTupleIsValid(row)) elog(ERROR, "cache lookup failed for operator class %u", used);
+    Oid schema = reinterpret_cast<Form_pg_opclass>(GETSTRUCT(row))->opcnamespace;
+    char* name = pstrdup(NameStr(reinterpret_cast<Form_pg_opclass>(GETSTRUCT(row))->opcname));
+    ReleaseSysCache(row);
+    appendStringInfo(&options, " %s", quote_qualified_identifier(get_namespace_name(schema), name));
+  }
+  return options.data;
+}
+
+const char* PredicateOf(Relation index) {
+  bool is_null;
+  Datum predicate = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indpred, &is_null);
+  if (is_null) return "";
+  Datum source = DirectFunctionCall2(pg_get_expr, predicate, ObjectIdGetDatum(index->rd_index->indrelid));
+  return psprintf(" WHERE %s", TextDatumGetCString(source));
+}
+
+/// The statement that makes a guard for a unique index.
+const char* GuardStatement(Relation table, Relation index, uint16_t version) {
+  StringInfoData keys;
+  initStringInfo(&keys);
+  for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
+    Node* expression = KeyExpression(index, i);
+    if (expression == nullptr) expression = GenerationExpression(table, index->rd_index->indkey.values[i]);
+    Transform transform;
+    bool is_blind_index = SourceColumn(expression, &transform) > 0;
+    Datum other = DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(index)),
+                                      Int32GetDatum(i + 1), BoolGetDatum(false));
+    appendStringInfo(
+        &keys, "%s%s%s", i > 0 ? ", " : "",
+        is_blind_index ? PinnedKey(table, expression, transform, version) : TextDatumGetCString(other),
+        KeyOptions(index, i));
+  }
+  const char* name = makeObjectName(RelationGetRelationName(index), nullptr, psprintf("v%u", version));
+  // PostgreSQL builds no index of a partitioned table concurrently.
+  const char* how = table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? "" : " CONCURRENTLY";
+  const char* table_name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
+                                                      RelationGetRelationName(table));
+  return psprintf("CREATE UNIQUE INDEX%s %s ON %s (%s)%s%s", how, quote_identifier(name), table_name,
+                  keys.data, index->rd_index->indnullsnotdistinct ? " NULLS NOT DISTINCT" : "",
+                  PredicateOf(index));
+}
+
+/// An index by hash or of words does not say under which version its entries are.
+void TellUncounted(Relation table, AttrNumber column) {
+  ListCell* cell;
+  foreach (cell, RelationGetIndexList(table)) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    bool is_tree = index->rd_rel->relam == BTREE_AM_OID;
+    for (int key = 0; key < index->rd_index->indnkeyatts && !is_tree; ++key) {
+      Transform transform;
+      if (SourceColumn(KeyExpression(index, key), &transform) != column) continue;
+      ereport(NOTICE, (errmsg("index \"%s\" does not tell under which key versions its entries are",
+                              RelationGetRelationName(index)),
+                       errhint("After a new version of the blind index keys: REINDEX INDEX CONCURRENTLY %s.",
+                               quote_identifier(RelationGetRelationName(index)))));
+    }
+    index_close(index, NoLock);
+  }
+}
+
+}  // namespace
+
+RewrapTarget FindRewrapTarget(Relation table, const char* column) {
+  RewrapTarget target{};
+  target.column = get_attnum(RelationGetRelid(table), column);
+  CurrentProtector();
+  target.seal_version = SealPrimary();
+  target.index_version = ColumnIndexVersion(RelationGetRelid(table), target.column, nullptr);
+  AddKeys(table, &target);
+  AddIndexes(table, &target);
+  return target;
+}
+
+bool IsDue(const RewrapTarget& target, TupleTableSlot* row) {
+  bool is_null;
+  Datum value = slot_getattr(row, target.column, &is_null);
+  if (is_null) return false;
+  uint16_t version = SealVersion(value);
+  if (version == 0) return false;
+  if (version != target.seal_version) return true;
+  for (int i = 0; i < target.key_count; ++i) {
+    const RewrapTarget::Key& key = target.keys[i];
+    value = slot_getattr(row, key.attribute, &is_null);
+    if (is_null) continue;
+    version = key.is_array ? VersionOfWords(value) : VersionOfHash(value);
+    // Words are no unique keys: they are always written under the primary version.
+    uint16_t wanted = key.is_array ? CurrentProtector()->index_versions()[0] : target.index_version;
+    if (version != 0 && version != wanted) return true;
+  }
+  return false;
+}
+
+bool VisitIndexedElsewhere(Relation table, const RewrapTarget& target, RowVisitor visit, void* context) {
+  bool goes_on = true;
+  for (int i = 0; i < target.index_count && goes_on; ++i) {
+    Relation index = index_open(target.indexes[i].oid, AccessShareLock);
+    goes_on = VisitIndex({table, index, target.indexes[i].key, target.index_version, visit, context});
+    index_close(index, NoLock);
+  }
+  return goes_on;
+}
+
+void TellWhatStays(Relation table, const char* column) {
+  AttrNumber number = get_attnum(RelationGetRelid(table), column);
+  Oid held_by;
+  uint16_t version = ColumnIndexVersion(RelationGetRelid(table), number, &held_by);
+  uint16_t primary = CurrentProtector()->index_versions()[0];
+  if (OidIsValid(held_by)) {
+    Relation index = index_open(held_by, AccessShareLock);
+    Relation owner = table_open(index->rd_index->indrelid, AccessShareLock);
+    ereport(
+        WARNING,
+        (errmsg("unique index \"%s\" stays on version %u of the blind index keys",
+                RelationGetRelationName(index), version),
+         errdetail("Under two versions at once it could not tell equal values."),
+         errhint("Make an index that guards it meanwhile: %s; then CALL pii_rewrap_column() again. Drop the "
+                 "guard when version %u is disabled. Where foreign keys refer to the column, see "
+                 "docs/rotation.md.",
+                 GuardStatement(owner, index, primary), version)));
+    table_close(owner, NoLock);
+    index_close(index, NoLock);
+  }
+  TellUncounted(table, number);
+}
+
+}  // namespace pii

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+
+struct RelationData;
+struct TupleTableSlot;
+
+namespace pii {
+
+/// RewrapTarget is what the values of a column and its blind indexes are to be moved to, in one table.
+struct RewrapTarget {
+  static constexpr int kMost = 64;
+
+  struct Key {
+    int16_t attribute;
+    bool is_array;  ///< of words
+  };
+  struct Index {
+    uint32_t oid;
+    int16_t key;  ///< counted from 0
+  };
+
+  int16_t column;
+  uint16_t seal_version;
+  uint16_t index_version;  ///< that writes use: the primary one, or one that a unique index holds it to
+  int key_count;
+  Key keys[kMost];  ///< generated columns
+  int index_count;
+  Index indexes[kMost];  ///< B-trees on pii_blind_index(column): which version a row is under they alone know
+};
+
+/// FindRewrapTarget looks it up in a table that has the column; keys are loaded.
+RewrapTarget FindRewrapTarget(RelationData* table, const char* column);
+
+/// IsDue tells by the row alone whether it has a version that is not the target's.
+bool IsDue(const RewrapTarget& target, TupleTableSlot* row);
+
+/// RowVisitor gets the rows one by one; false ends the visit.
+using RowVisitor = bool (*)(TupleTableSlot* row, void* context);
+
+/// VisitIndexedElsewhere visits the rows, as the active snapshot sees them, that an index of the target has
+/// under another version. False when the visitor ended it.
+bool VisitIndexedElsewhere(RelationData* table, const RewrapTarget& target, RowVisitor visit, void* context);
+
+/// TellWhatStays reports which blind indexes of the column a rewrap leaves as they are, and what to do about
+/// it.
+void TellWhatStays(RelationData* table, const char* column);
+
+}  // namespace pii
