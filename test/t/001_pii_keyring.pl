@@ -1,4 +1,4 @@
-# The pii-keyring program. PII_KEYRING names it; without that it is looked for in PATH.
+# The pii-keyring program: its first commands, and the files it works on. 031_pii_keyring_life.pl has the rest.
 # Runs as root, who sees more, and as anybody else.
 
 use strict;
@@ -6,139 +6,31 @@ use warnings;
 
 use Fcntl qw(:flock);
 use File::Basename qw(basename);
-use File::Temp qw(tempdir);
 use IPC::Run qw();
-use MIME::Base64 qw(decode_base64);
 use POSIX qw(mkfifo);
 use Test::More;
 
-my $program = $ENV{PII_KEYRING} || 'pii-keyring';
-my $is_root = $> == 0;
-
-# Whoever the files belong to in the tests that only root can make: an id is enough.
-my $server_uid = 65534;
-my $server_gid = 65534;
-
-my $dir = tempdir(CLEANUP => 1);
-
-# Everything the program ever said, to be searched for keys at the end.
-my $all_output = '';
-my %all_keys;
-
-sub pii_keyring_of
-{
-	my ($before, @arguments) = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ @$before, $program, @arguments ], '<', \undef, '>', \$out, '2>', \$err);
-	my $status = $? & 127 ? 'signal ' . ($? & 127) : $? >> 8;
-	$all_output .= $out . $err;
-	return ($status, $out, $err);
-}
-
-sub pii_keyring { return pii_keyring_of([], @_); }
-
-sub succeeds
-{
-	my ($arguments, $pattern, $name) = @_;
-	my ($status, $out, $err) = pii_keyring(@$arguments);
-	is($status, 0, "$name: exit status 0") or diag($err);
-	like($out, $pattern, "$name: output");
-	return $out;
-}
-
-# A refusal is two lines on standard error, nothing on standard output.
-sub is_refusal
-{
-	my ($status, $out, $err, $pattern, $name, $want_status) = @_;
-	is($status, $want_status // 1, "$name: exit status");
-	is($out, '', "$name: no output");
-	like($err, qr/\Apii-keyring: (?![A-Z][a-z]).+\nhint: .+\n\z/, "$name: message and hint");
-	like($err, $pattern, "$name: message");
-	return;
-}
-
-sub refuses
-{
-	my ($arguments, $pattern, $name, $want_status) = @_;
-	is_refusal(pii_keyring(@$arguments), $pattern, $name, $want_status);
-	return;
-}
-
-sub slurp
-{
-	my ($file) = @_;
-	open(my $handle, '<', $file) or die "$file: $!";
-	local $/;
-	my $text = <$handle>;
-	close($handle);
-	return $text;
-}
-
-sub spew
-{
-	my ($file, $text, $mode) = @_;
-	open(my $handle, '>', $file) or die "$file: $!";
-	print $handle $text;
-	close($handle) or die "$file: $!";
-	chmod($mode // oct(600), $file) or die "$file: $!";
-	return;
-}
-
-sub mode_of { return (stat($_[0]))[2] & oct(7777); }
-
-# Remembers the keys of a file, so that the end of the test can look for them.
-sub note_keys
-{
-	my ($text) = @_;
-	$all_keys{$_} = 1 foreach $text =~ m{"([A-Za-z0-9+/]{43}=)"}g;
-	return;
-}
-
-# A keyring in a directory of its own.
-my $count = 0;
-
-sub new_directory
-{
-	my $new = "$dir/" . ++$count;
-	mkdir($new, oct(755)) or die "$new: $!";
-	return $new;
-}
-
-sub new_keyring
-{
-	my $file = new_directory() . '/keys.json';
-	my ($status, $out, $err) = pii_keyring('init', $file);
-	die "init $file: $err" if $status ne '0';
-	return $file;
-}
-
-sub entries
-{
-	my ($path) = @_;
-	opendir(my $handle, $path) or die "$path: $!";
-	my @entries = sort grep { !/^\.\.?$/ } readdir($handle);
-	closedir($handle);
-	return \@entries;
-}
-
-# What a failed command must leave: the old bytes, and no other file.
-sub is_untouched
-{
-	my ($file, $text, $name) = @_;
-	ok(slurp($file) eq $text, "$name: the keyring is as it was");
-	is_deeply(entries($file =~ s{/[^/]*$}{}r), [ basename($file) ], "$name: no other file");
-	return;
-}
+use KeyringProgram;
 
 note('usage');
 {
-	my @commands = qw(init add promote list verify);
+	my @commands = (
+		qw(init add promote disable enable destroy),
+		'domain add', 'class add', qw(list verify init-root wrap unwrap rewrap-root));
 	my $help = succeeds(['--help'], qr/^Usage: pii-keyring/m, '--help');
-	like($help, qr/^  \Q$_\E +\S/m, "--help: lists $_") foreach @commands;
-	like($help, qr/init.*pii\.keyring_file.*restart.*add.*restart.*promote.*restart/s, '--help: the flow');
 	foreach my $command (@commands)
 	{
-		my $own = succeeds([ $command, '--help' ], qr/^Usage: pii-keyring \Q$command\E/m, "$command --help");
+		my ($word) = split(/ /, $command);
+		like($help, qr/^  \Q$word\E +\S/m, "--help: lists $word");
+	}
+	like(
+		$help,
+		qr/init.*pii\.keyring_file.*restart.*add.*reload.*promote.*reload.*disable.*reload.*destroy.*wrap.*reload/s,
+		'--help: the flow');
+	foreach my $command (@commands)
+	{
+		my $own = succeeds([ split(/ /, $command), '--help' ], qr/^Usage: pii-keyring \Q$command\E/m,
+			"$command --help");
 		like($own, qr/^  FILE /m, "$command --help: FILE");
 		like($own, qr/^Example:\n  pii-keyring \Q$command\E /m, "$command --help: an example");
 	}
@@ -150,9 +42,9 @@ note('usage');
 	refuses(['--frobnicate'], qr/there is no command or option "--frobnicate"/, 'unknown option', 2);
 	foreach my $command (@commands)
 	{
-		refuses([$command], qr/FILE/, "$command without FILE", 2);
-		refuses([ $command, $file, 'seal', '1', '--frobnicate' ],
-			qr/--frobnicate|seal/, "$command with an unknown option", 2);
+		refuses([ split(/ /, $command) ], qr/FILE/, "$command without FILE", 2);
+		refuses([ split(/ /, $command), $file, 'seal', '1', '--frobnicate' ],
+			qr/--frobnicate|seal|--normalize/, "$command with an unknown option", 2);
 	}
 	refuses([ 'add', $file ], qr/PURPOSE/, 'add without PURPOSE', 2);
 	refuses([ 'add', $file, 'sael' ], qr/PURPOSE.*sael/, 'add with an unknown PURPOSE', 2);
@@ -175,7 +67,8 @@ note('init');
 		umask($old);
 		is($status, 0, $name) or diag($err);
 		is(mode_of($file), oct(600), "$name: mode 0600");
-		like($out, qr/pii\.keyring_file = '\Q$file\E'.*restart the server/, "$name: says what to do next");
+		like($out, qr/shared_preload_libraries = 'pii', pii\.keyring_file = '\Q$file\E'; and restart the server/,
+			"$name: says what to do next");
 		note_keys(slurp($file));
 		is_deeply(entries($file =~ s{/[^/]*$}{}r), ['keys.json'], "$name: one file");
 		succeeds([ 'verify', $file ], qr/\AOK: .*1 domain, 2 key versions, 0 custom classes/, $name);
@@ -247,7 +140,7 @@ note('init overwrites nothing');
 	{
 		IPC::Run::finish($run->{harness});
 		$made += $run->{harness}->full_result(0) == 0;
-		$all_output .= $run->{out} . $run->{err};
+		note_output($run->{out}, $run->{err});
 	}
 	is($made, 1, 'of 10 concurrent init runs one makes the file');
 	note_keys(slurp($raced));
@@ -259,7 +152,7 @@ note('add, promote, list');
 	my $file = new_keyring();
 	my $out = succeeds([ 'add', $file, 'seal' ],
 		qr/^added version 2 of seal .*version 1 is still the primary$/m, 'add');
-	like($out, qr/^next: restart every server .*\nnext: .*pii-keyring promote \Q$file\E seal 2$/m, 'add: what is next');
+	like($out, qr/^next: reload every server .*: SELECT pii_reload_keyring\(\), or pg_ctl reload\nnext: .*pii-keyring promote \Q$file\E seal 2$/m, 'add: what is next');
 	my ($check_value) = $out =~ /check value ([0-9a-f]{16});/;
 	ok(defined $check_value, 'add: check value');
 	my $list = succeeds([ 'list', $file ], qr/^domain +purpose +version +status +primary +created +check value$/m,
@@ -271,7 +164,7 @@ note('add, promote, list');
 	is(scalar(keys %check_values), 3, 'list: check values differ');
 
 	succeeds([ 'promote', $file, 'seal', 2 ],
-		qr/^version 2 of seal .* is now the primary; it was version 1\nnext: restart/m, 'promote');
+		qr/^version 2 of seal .* is now the primary; it was version 1\nnext: reload every.*\nnext: .*CALL pii_rewrap_column/m, 'promote');
 	$list = succeeds([ 'list', $file ], qr/^default +seal +1 +enabled +$time/m, 'promote: version 1 stays');
 	like($list, qr/^default +seal +2 +enabled +\*/m, 'promote: version 2 is the primary');
 	like($list, qr/^default +blind_index +1 +enabled +\*/m, 'promote: the other purpose is as it was');
@@ -282,7 +175,8 @@ note('add, promote, list');
 	succeeds([ 'promote', $file, 'seal', 1 ], qr/it was version 2/, 'promote the old one');
 
 	succeeds([ 'add', $file, 'blind_index' ], qr/^added version 2 of blind_index /m, 'add blind_index');
-	succeeds([ 'promote', $file, 'blind_index', 2 ], qr/is now the primary/, 'promote blind_index');
+	succeeds([ 'promote', $file, 'blind_index', 2 ], qr/is now the primary.*\nnext: reload.*\nnext: .*REINDEX/,
+		'promote blind_index');
 	succeeds([ 'verify', $file ], qr/\AOK: .*4 key versions.*\n\z/, 'verify');
 	is(mode_of($file), oct(600), 'the mode is still 0600');
 	note_keys(slurp($file));
@@ -298,12 +192,13 @@ note('promote refusals, destroyed keys, custom classes');
 	$text =~ s/("3": \{\s*"status": )"enabled",\s*"key": "[^"]*"/$1"destroyed"/ or die;
 	$text =~ s/\}\s*\z/, "classes": [
 	{"id": 1000, "name": "member_no", "normalize": "digits", "mask": {"keep_last": 3}},
-	{"id": 1001, "name": "badge", "normalize": "alphanumeric", "mask": {"keep_first": 1, "keep_last": 2}},
-	{"id": 1002, "name": "hidden", "normalize": "nfc", "mask": {}}]}/ or die;
+	{"id": 1001, "name": "badge", "normalize": "alphanumeric", "mask": {"keep_first": 1, "keep_last": 2},
+	"transforms": ["last4"]},
+	{"id": 1002, "name": "hidden", "normalize": "none", "mask": {}}]}/ or die;
 	spew($file, $text);
 	refuses([ 'promote', $file, 'seal', 5 ], qr/there is no version 5 of seal.*\nhint: .*pii-keyring list/,
 		'promote an unknown version');
-	refuses([ 'promote', $file, 'seal', 2 ], qr/version 2 .* is disabled/, 'promote a disabled version');
+	refuses([ 'promote', $file, 'seal', 2 ], qr/version 2 .* is disabled\nhint: enable it: pii-keyring enable \Q$file\E seal 2; or add/, 'promote a disabled version');
 	refuses([ 'promote', $file, 'seal', 3 ], qr/version 3 .* is destroyed/, 'promote a destroyed version');
 	refuses([ 'promote', $file, 'blind_index', 4 ], qr/there is no version 4 of blind_index/,
 		'promote a version of the other purpose');
@@ -313,10 +208,10 @@ note('promote refusals, destroyed keys, custom classes');
 
 	my $list = succeeds([ 'list', $file ], qr/^default +seal +2 +disabled +\S+Z +[0-9a-f]{16}$/m, 'list: disabled');
 	like($list, qr/^default +seal +3 +destroyed +\S+Z +-$/m, 'list: destroyed');
-	like($list, qr/^\nclass +id +normalize +mask$/m, 'list: classes');
-	like($list, qr/^member_no +1000 +digits +keep_last 3$/m, 'list: keep_last');
-	like($list, qr/^badge +1001 +alphanumeric +keep_first 1, keep_last 2$/m, 'list: keep_first and keep_last');
-	like($list, qr/^hidden +1002 +nfc +\*{4}$/m, 'list: neither');
+	like($list, qr/^\nclass +id +normalize +mask +transforms$/m, 'list: classes');
+	like($list, qr/^member_no +1000 +digits +keep_last 3 +exact$/m, 'list: keep_last');
+	like($list, qr/^badge +1001 +alphanumeric +keep_first 1, keep_last 2 +exact, last4$/m, 'list: keep_first and keep_last');
+	like($list, qr/^hidden +1002 +none +\*{4} +-$/m, 'list: neither');
 	succeeds([ 'verify', $file ], qr/5 key versions \(3 enabled, 1 disabled, 1 destroyed\), 3 custom classes/,
 		'verify counts');
 
@@ -506,7 +401,7 @@ note('one at a time');
 	foreach my $run (@runs)
 	{
 		IPC::Run::finish($run->{harness});
-		$all_output .= $run->{out} . $run->{err};
+		note_output($run->{out}, $run->{err});
 		$versions{$1} = 1 if $run->{out} =~ /added version (\d+) of seal/;
 	}
 	is_deeply([ sort { $a <=> $b } keys %versions ], [ 2 .. 21 ], '20 concurrent runs add 20 versions');
@@ -613,14 +508,6 @@ SKIP:
 }
 
 note('no key in any output');
-{
-	cmp_ok(scalar(keys %all_keys), '>=', 50, 'there are keys to look for');
-	my @shown = grep {
-		my $key = $_;
-		my $hex = unpack('H*', decode_base64($key));
-		grep { index($all_output, $_) >= 0 } (substr($key, 0, 12), substr($key, 31), substr($hex, 0, 16))
-	} keys %all_keys;
-	is(scalar(@shown), 0, 'no beginning or end of a key was ever written');
-}
+no_key_was_shown(50);
 
 done_testing();

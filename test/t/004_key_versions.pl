@@ -112,7 +112,7 @@ version_1_is_unusable('removed version', qr/key version 1 of domain "default" is
 
 write_keyring($keyring, $good);
 change_keyring(sub { $_[0]{keys}{1}{status} = 'disabled' });
-version_1_is_unusable('disabled version', qr/key version 1 of domain "default" is disabled\n.*HINT:  Set its status to "enabled"/s);
+version_1_is_unusable('disabled version', qr/key version 1 of domain "default" is disabled\n.*HINT:  Enable it/s);
 
 write_keyring($keyring, $good);
 change_keyring(sub { $_[0]{keys}{1}{status} = 'destroyed'; delete $_[0]{keys}{1}{key} });
