@@ -199,11 +199,9 @@ bool PromoteVersion(const Arguments& arguments, Problem* problem) {
   }
   Print(VersionName(arguments) + " is now the primary; it was version " + std::to_string(old_primary) + "\n");
   NextReload();
-  Next(IsOf(arguments, Purpose::kSeal)
-           ? "then CALL pii_rewrap_column('table', 'column') moves old values; see docs/rotation.md"
-           : "then REINDEX INDEX CONCURRENTLY moves old entries of an index, and an UPDATE of its source "
-             "those "
-             "of a generated column; see docs/rotation.md");
+  Next(std::string("then CALL pii_rewrap_column('table', 'column') moves ") +
+       (IsOf(arguments, Purpose::kSeal) ? "old values" : "old entries of blind indexes") +
+       "; see docs/rotation.md");
   return true;
 }
 

@@ -32,6 +32,13 @@ bool IsRotating() { return HasIndexKeys() && CurrentProtector()->index_versions(
 
 uint16_t PrimaryVersion() { return CurrentProtector()->index_versions()[0]; }
 
+bool IsEnabled(uint16_t version) {
+  for (uint16_t enabled : CurrentProtector()->index_versions()) {
+    if (enabled == version) return true;
+  }
+  return false;
+}
+
 uint16_t LowestVersion() {
   std::span<const uint16_t> versions = CurrentProtector()->index_versions();
   uint16_t lowest = versions[0];
@@ -76,7 +83,7 @@ bool IsGuard(Relation table, Relation index, int key, AttrNumber column, Transfo
   Transform guard_transform;
   Node* expression = SourceOfKey(table, guard, key);
   return SourceColumn(expression, &guard_transform) == column && guard_transform == transform &&
-         PinnedVersion(expression) == PrimaryVersion();
+         IsEnabled(PinnedVersion(expression));
 }
 
 /// The guard of a key of a unique index; 0 when there is none.

@@ -12,7 +12,7 @@ namespace pii {
 //
 // A unique index compares hashes, so it is blind to equal values under two versions. While keys rotate it
 // must therefore stand on one version, or have a guard: a second unique index over the same rows that is
-// pinned to the primary version, pii_blind_index(ssn, 'exact', 2). So:
+// pinned to one enabled version, whichever is primary: pii_blind_index(ssn, 'exact', 2). So:
 //
 //   without a guard  a write uses the version that the entries of the index have; promoting another version
 //                    changes nothing. An empty index: the lowest enabled version, on which all writers agree
