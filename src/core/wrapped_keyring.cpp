@@ -260,7 +260,10 @@ bool OpenKeyring(std::string_view text, std::string_view root_key_text, Keyring*
                  std::string* problem) {
   *keyring = Keyring();
   if (!IsWrappedKeyring(text)) {
-    if (root_key_text.empty()) return ParseKeyring(text, keyring, problem);
+    // What is no keyring at all is not to be wrapped: a file cut short, or an error page.
+    if (!ParseKeyring(text, keyring, problem)) return false;
+    if (root_key_text.empty()) return true;
+    *keyring = Keyring();
     return Refuse(problem,
                   "a root key is set, and the keyring is not wrapped; wrap it with pii-keyring wrap, or set "
                   "no root key");

@@ -86,38 +86,45 @@ bool CheckSource(const Source& source, bool is_required, CoreText* problem) {
   return rule == nullptr;
 }
 
-/// Reads a source that passed CheckSource. Nothing, when neither setting is set.
+/// What was wrong, and with which setting.
+void Blame(const Source& source, std::string* problem) {
+  *problem = std::string(IsSet(source.file) ? source.file_setting : source.command_setting) + ": " + *problem;
+}
+
+/// Reads a source that is set and passed CheckSource.
 bool ReadSource(const Source& source, bool (*is_cancelled)(), SecretString* text, std::string* problem) {
-  std::string what;
-  const char* setting = IsSet(source.file) ? source.file_setting : source.command_setting;
-  bool done = true;
-  if (IsSet(source.file)) {
-    done = ReadKeyringFile(source.file, geteuid(), text, &what);
-  } else if (IsSet(source.command)) {
-    done = RunKeyringCommand(source.command, settings.keyring_timeout, text, &what, is_cancelled);
-  }
-  if (!done) *problem = std::string(setting) + ": " + what;
+  bool done = IsSet(source.file)
+                  ? ReadKeyringFile(source.file, geteuid(), text, problem)
+                  : RunKeyringCommand(source.command, settings.keyring_timeout, text, problem, is_cancelled);
+  if (!done) Blame(source, problem);
   return done;
+}
+
+/// Reads a root key, where one is set, as the text that OpenKeyring takes. False for what is none.
+bool ReadRootKey(bool (*is_cancelled)(), SecretString* text, std::string* problem) {
+  Source source = RootKeySource();
+  if (!IsSet(source.file) && !IsSet(source.command)) return true;
+  if (!ReadSource(source, is_cancelled, text, problem)) return false;
+  SecretKey root_key;
+  if (ParseRootKey({text->data(), text->size()}, &root_key, problem)) return true;
+  Blame(source, problem);
+  return false;
 }
 
 /// Texts, root key and parsed keyring live and die in here, behind the wall.
 Status ReadTable(KeyTable* fresh, CoreText* problem, bool (*is_cancelled)()) {
-  Source source = KeyringSource();
   SecretString text;
   SecretString root_key;
   Keyring keyring;
   std::string what;
-  bool read = ReadSource(RootKeySource(), is_cancelled, &root_key, &what) &&
-              ReadSource(source, is_cancelled, &text, &what);
+  bool read =
+      ReadRootKey(is_cancelled, &root_key, &what) && ReadSource(KeyringSource(), is_cancelled, &text, &what);
   if (read) {
-    bool has_root_key = IsSet(settings.root_key_file) || IsSet(settings.root_key_command);
-    // A root key of no bytes is none that is missing: it is one that is wrong.
-    std::string_view root_text = has_root_key && root_key.empty() ? " " : std::string_view(root_key);
-    if (OpenKeyring({text.data(), text.size()}, root_text, &keyring, &what) &&
+    if (OpenKeyring({text.data(), text.size()}, {root_key.data(), root_key.size()}, &keyring, &what) &&
         BuildKeyTable(keyring, fresh, &what)) {
       return Status::kOk;
     }
-    what = std::string(IsSet(source.file) ? source.file_setting : source.command_setting) + ": " + what;
+    Blame(KeyringSource(), &what);
   }
   SetText(problem, what.data(), what.size());
   return Status::kUnexpected;
