@@ -4,6 +4,7 @@
 #include "index_expression.h"
 #include "pg.h"
 #include "presence.h"
+#include "replicated_write.h"
 #include "shared_keys.h"
 #include "type_modifier.h"
 
@@ -344,12 +345,14 @@ WriteScope EnterWriteOf(uint32_t table) {
 void LeaveWrite(const WriteScope& outer) { current = outer; }
 
 uint16_t WriteVersion(FunctionCallInfo fcinfo) {
-  if (current.versions == nullptr || current.versions->count == 0) return current.primary;
+  bool is_replicated = current.primary == 0 && IsLogicalWorker() && IsRotating();
+  if (current.versions == nullptr && !is_replicated) return current.primary;
   Node* call = fcinfo->flinfo->fn_expr;
   if (call == nullptr || !IsA(call, FuncExpr)) return current.primary;
   Node* argument = StripRelabel(static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(call)->args)));
   if (!IsA(argument, Var)) return current.primary;
   int32 modifier = DeclaredModifier(argument);
+  if (is_replicated) return ReplicatedVersion(reinterpret_cast<Var*>(argument)->varattno, modifier);
   for (int i = 0; i < current.versions->count; ++i) {
     const IndexVersions::Column& column = current.versions->columns[i];
     if (column.attribute == reinterpret_cast<Var*>(argument)->varattno && column.modifier == modifier)
@@ -384,16 +387,21 @@ void CheckUniqueBuild(uint32_t table_oid, const List* expressions, bool concurre
   table_close(table, NoLock);
 }
 
-uint16_t ColumnIndexVersion(uint32_t table_oid, int16_t column, uint32_t* held_by) {
+uint16_t UniqueIndexVersion(uint32_t table_oid, int16_t column, uint32_t* held_by) {
   Oid ignored;
   if (held_by == nullptr) held_by = &ignored;
   *held_by = InvalidOid;
-  if (!IsRotating()) return PrimaryVersion();
+  if (!IsRotating()) return 0;
   Oid whole = WholeOf(table_oid);
   Relation table = table_open(whole, AccessShareLock);
   AttrNumber number = whole == table_oid ? column : get_attnum(whole, get_attname(table_oid, column, false));
   uint16_t version = VersionOf(table, number, held_by);
   table_close(table, NoLock);
+  return version;
+}
+
+uint16_t ColumnIndexVersion(uint32_t table, int16_t column, uint32_t* held_by) {
+  uint16_t version = UniqueIndexVersion(table, column, held_by);
   return version != 0 ? version : PrimaryVersion();
 }
 

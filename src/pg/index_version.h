@@ -47,9 +47,13 @@ uint16_t WriteVersion(FunctionCallInfoBaseData* fcinfo);
 /// would have two versions, and nothing would keep equal values apart.
 void CheckUniqueBuild(uint32_t table, const List* expressions, bool concurrently);
 
+/// UniqueIndexVersion returns the version that the unique indexes and foreign keys of a column want; 0 when
+/// it has none, or nothing rotates. `*held_by`, where it is asked for, is a unique index without a guard that
+/// stands on another version than the primary one, else 0.
+uint16_t UniqueIndexVersion(uint32_t table, int16_t column, uint32_t* held_by);
+
 /// ColumnIndexVersion returns the version that writes to a column of a table compute its blind indexes under
-/// now. `*held_by`, where it is asked for, is a unique index without a guard that keeps it from being the
-/// primary one, else 0.
+/// now: UniqueIndexVersion, or the primary one.
 uint16_t ColumnIndexVersion(uint32_t table, int16_t column, uint32_t* held_by);
 
 }  // namespace pii

@@ -200,7 +200,7 @@ sub _constraints
 	[ 'a hash index',                    q{CREATE TABLE own (v pii_text); INSERT INTO own SELECT ssn FROM people; CREATE INDEX ON own USING hash (v); SET enable_seqscan = off; SELECT count(*) FROM own WHERE v = '{ssn}'} ],
 	[ 'EXCLUDE by hash',                 q{CREATE TABLE own (v pii_text, EXCLUDE USING hash (v WITH =)); INSERT INTO own SELECT ssn FROM people WHERE id = 1; INSERT INTO own VALUES ('{ssn}'::pii_text(ssn))} ],
 	[ 'EXCLUDE by hash, added later',    q{CREATE TABLE own (v pii_text); INSERT INTO own SELECT ssn FROM people WHERE id = 1; INSERT INTO own VALUES ('{ssn}'::pii_text(ssn)); ALTER TABLE own ADD EXCLUDE USING hash (v WITH =)} ],
-	[ 'EXCLUDE by blind index',          q{CREATE TABLE own (v pii_text, EXCLUDE ((pii_blind_index(v)) WITH =)); INSERT INTO own SELECT ssn FROM people WHERE id = 1; INSERT INTO own VALUES ('{ssn}'::pii_text(ssn))} ],
+	[ 'UNIQUE, pinned to a version',     q{CREATE TABLE own (v pii_text); CREATE UNIQUE INDEX ON own (pii_blind_index(v, 'exact', 1)); INSERT INTO own SELECT ssn FROM people WHERE id = 1; INSERT INTO own VALUES ('{ssn}'::pii_text(ssn))} ],
 	[ 'CHECK',                           q{CREATE TABLE own (v pii_text CHECK (v <> '{ssn}')); INSERT INTO own SELECT ssn FROM people WHERE id = 1} ],
 	[ 'CHECK, added later',              q{CREATE TABLE own (v pii_text); INSERT INTO own SELECT ssn FROM people WHERE id = 1; ALTER TABLE own ADD CHECK (v <> '{ssn}')} ],
 	[ 'CHECK with pii_reveal',           q{CREATE TABLE own (v pii_text CHECK (pii_reveal(v) <> '{ssn}')); INSERT INTO own SELECT ssn FROM people WHERE id = 1} ],
