@@ -242,7 +242,7 @@ int64 EndStep(Run* run, const Step& step) {
 }
 
 /// Moves a batch; `*block` as in Collect.
-int64 MoveBatch(Run* run, const Age& age, int round, BlockNumber end, BlockNumber* block, int* found) {
+int64 MoveBatch(Run* run, const Age& age, int round, BlockNumber end, BlockNumber* block, int64* found) {
   Step step = BeginStep(*run);
   Collect(step.table, step.target, age, round, run->given.batch, end, block, &step.batch);
   *found += step.batch.count + step.batch.skipped;
@@ -281,7 +281,7 @@ void SweepTable(Run* run, BlockNumber begin) {
     run->progress.member = run->table;
     run->progress.block = chunk;
     for (int round = 0; round < kRounds && !run->ends; ++round) {
-      int found = 0;
+      int64 found = 0;
       for (BlockNumber block = chunk; block < end && !run->ends;)
         MoveBatch(run, age, round, end, &block, &found);
     }
@@ -294,7 +294,7 @@ struct Leftovers {
 };
 
 /// Moves a batch of rows that only an index tells.
-int64 MoveIndexed(Run* run, int* found) {
+int64 MoveIndexed(Run* run, int64* found) {
   Step step = BeginStep(*run);
   Leftovers leftovers{&step.batch, run->given.batch};
   auto take = [](TupleTableSlot* row, void* context) {
@@ -330,13 +330,13 @@ void FinishTable(Run* run) {
   constexpr Age kAnyAge{false, InvalidTransactionId};
   constexpr int kMostInVain = 5;
   int in_vain = 0;
-  int last_found = INT_MAX;
+  int64 last_found = PG_INT64_MAX;
   while (!run->ends) {
     Relation table = OpenMember(*run);
     BlockNumber blocks = RelationGetNumberOfBlocks(table);
     table_close(table, NoLock);
     run->progress.skipped = 0;
-    int found = 0;
+    int64 found = 0;
     int64 moved = 0;
     for (BlockNumber block = 0; block < blocks && !run->ends;)
       moved += MoveBatch(run, kAnyAge, kEveryRow, blocks, &block, &found);
@@ -353,7 +353,7 @@ void FinishTable(Run* run) {
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
              errmsg("rows of relation \"%s\" stay under old key versions", get_rel_name(run->table)),
-             errdetail("UPDATE leaves %d of them as they are.", found),
+             errdetail("UPDATE leaves %lld of them as they are.", static_cast<long long>(found)),
              errhint("Look for a trigger that restores the column or returns NULL, disable it, and call "
                      "again.")));
   }

@@ -5,6 +5,7 @@
 #include "index_expression.h"
 #include "index_version.h"
 #include "pg.h"
+#include "sealed_column.h"
 #include "shared_keys.h"
 
 namespace pii {
@@ -215,7 +216,7 @@ void TellUncounted(Relation table, AttrNumber column) {
 
 RewrapTarget FindRewrapTarget(Relation table, const char* column) {
   RewrapTarget target{};
-  target.column = get_attnum(RelationGetRelid(table), column);
+  target.column = RequireSealedColumn(RelationGetRelid(table), column);  // it may be gone by now
   CurrentProtector();
   target.seal_version = SealPrimary();
   target.index_version = ColumnIndexVersion(RelationGetRelid(table), target.column, nullptr);
@@ -254,7 +255,7 @@ bool VisitIndexedElsewhere(Relation table, const RewrapTarget& target, RowVisito
 }
 
 void TellWhatStays(Relation table, const char* column) {
-  AttrNumber number = get_attnum(RelationGetRelid(table), column);
+  AttrNumber number = RequireSealedColumn(RelationGetRelid(table), column);
   Oid held_by;
   uint16_t version = ColumnIndexVersion(RelationGetRelid(table), number, &held_by);
   uint16_t primary = CurrentProtector()->index_versions()[0];
