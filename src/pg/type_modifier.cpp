@@ -30,6 +30,30 @@ bool ParseClassId(const char* text, uint16_t* id) {
   return number <= UINT16_MAX && (number >= kFirstCustomClass || number < BuiltinClasses().size());
 }
 
+/// What the arguments of a call declare does not change from row to row; finding it looks types up.
+struct ClassMemo {
+  static constexpr int kArguments = 2;
+
+  const Node* call;
+  bool is_known[kArguments];
+  int32 classes[kArguments];
+};
+
+int32 FindDeclaredClass(Node* call, int argument) {
+  List* arguments = NIL;
+  if (IsA(call, FuncExpr)) arguments = reinterpret_cast<FuncExpr*>(call)->args;
+  // IS DISTINCT FROM and NULLIF are an OpExpr by another tag.
+  if (IsA(call, OpExpr) || IsA(call, DistinctExpr) || IsA(call, NullIfExpr))
+    arguments = reinterpret_cast<OpExpr*>(call)->args;
+  if (IsA(call, ScalarArrayOpExpr)) {
+    arguments = reinterpret_cast<ScalarArrayOpExpr*>(call)->args;
+    argument = 0;  // of the column, whichever side a hash table calls with
+  }
+  if (argument >= list_length(arguments)) return kNoClass;
+  int32 type_modifier = DeclaredModifier(static_cast<Node*>(list_nth(arguments, argument)));
+  return type_modifier < 0 ? kNoClass : CheckTypeModifier(type_modifier);
+}
+
 }  // namespace
 
 uint16_t CheckTypeModifier(int32_t type_modifier) {
@@ -64,18 +88,16 @@ int32_t DeclaredModifier(Node* expression) {
 int32_t DeclaredClass(FunctionCallInfo fcinfo, int argument) {
   Node* call = fcinfo->flinfo != nullptr ? fcinfo->flinfo->fn_expr : nullptr;
   if (call == nullptr) return kNoClass;
-  List* arguments = NIL;
-  if (IsA(call, FuncExpr)) arguments = reinterpret_cast<FuncExpr*>(call)->args;
-  // IS DISTINCT FROM and NULLIF are an OpExpr by another tag.
-  if (IsA(call, OpExpr) || IsA(call, DistinctExpr) || IsA(call, NullIfExpr))
-    arguments = reinterpret_cast<OpExpr*>(call)->args;
-  if (IsA(call, ScalarArrayOpExpr)) {
-    arguments = reinterpret_cast<ScalarArrayOpExpr*>(call)->args;
-    argument = 0;  // of the column, whichever side a hash table calls with
+  if (argument >= ClassMemo::kArguments) return FindDeclaredClass(call, argument);
+  auto* memo = static_cast<ClassMemo*>(fcinfo->flinfo->fn_extra);
+  if (memo == nullptr || memo->call != call) {
+    memo = static_cast<ClassMemo*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ClassMemo)));
+    memo->call = call;
+    fcinfo->flinfo->fn_extra = memo;
   }
-  if (argument >= list_length(arguments)) return kNoClass;
-  int32 type_modifier = DeclaredModifier(static_cast<Node*>(list_nth(arguments, argument)));
-  return type_modifier < 0 ? kNoClass : CheckTypeModifier(type_modifier);
+  if (!memo->is_known[argument]) memo->classes[argument] = FindDeclaredClass(call, argument);
+  memo->is_known[argument] = true;
+  return memo->classes[argument];
 }
 
 uint16_t ArgumentClass(FunctionCallInfo fcinfo, int argument) {
