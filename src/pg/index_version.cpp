@@ -2,6 +2,7 @@
 
 #include "bytes.h"
 #include "index_expression.h"
+#include "index_guard.h"
 #include "pg.h"
 #include "presence.h"
 #include "replicated_write.h"
@@ -126,48 +127,37 @@ uint16_t VersionAtEnd(Relation table, Relation index, int key, ScanDirection dir
   return version;
 }
 
-/// Takes the version of another index or partition to what was found before. Without a guard all must have
-/// the same one: an index that was rebuilt alone, under the primary version, or a partition that was filled
-/// elsewhere may not.
-void Agree(Relation table, uint16_t found, uint16_t* version) {
-  if (found == 0 || found == *version) return;
-  if (*version == 0) {
-    *version = found;
-    return;
-  }
-  ereport(
-      ERROR,
-      (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-       errmsg("a unique blind index of relation \"%s\" has entries of key versions %u and %u and no guard",
-              RelationGetRelationName(table), Min(found, *version), Max(found, *version)),
-       errdetail("A value could be stored twice unnoticed."),
-       errhint("CALL pii_rewrap_column() says which index to make; then call it again.")));
+/// Standing is what unique indexes of a column say.
+struct Standing {
+  uint16_t version;  ///< of the entries of those without a guard; 0: there are none
+  uint16_t other;    ///< another version among them; 0: they agree
+  Oid unguarded;     ///< one of those
+  bool is_guarded;   ///< one has a guard
+};
+
+void Take(uint16_t found, Standing* standing) {
+  if (standing->version == 0) standing->version = found;
+  if (found != 0 && found != standing->version) standing->other = found;
 }
 
-/// The version that an index stands on; 0 when it is empty. Of a partitioned one, that of its partitions.
-uint16_t StandingVersion(Relation owner, Oid index_oid, int key) {
-  uint16_t version = 0;
+/// Looks at both ends of an index, and of all its partitions.
+void LookInto(Oid index_oid, int key, Standing* standing) {
   List* members = find_all_inheritors(index_oid, AccessShareLock, nullptr);
   ListCell* cell;
   foreach (cell, members) {
     if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_INDEX) continue;
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
     Relation table = table_open(index->rd_index->indrelid, AccessShareLock);
-    Agree(owner, VersionAtEnd(table, index, key, ForwardScanDirection), &version);
-    Agree(owner, VersionAtEnd(table, index, key, BackwardScanDirection), &version);
+    Take(VersionAtEnd(table, index, key, ForwardScanDirection), standing);
+    Take(VersionAtEnd(table, index, key, BackwardScanDirection), standing);
     table_close(table, NoLock);
     index_close(index, NoLock);
   }
   list_free(members);
-  return version;
 }
 
-/// The version for one column of a table, as its unique indexes want it. 0: it has none. `*held_by` is one
-/// without a guard that stands on another version than the primary one.
-uint16_t VersionByUniqueIndexes(Relation table, AttrNumber column, Oid* held_by) {
-  Oid unguarded = InvalidOid;
-  bool is_guarded = false;
-  uint16_t version = 0;
+Standing LookAtUniqueIndexes(Relation table, AttrNumber column) {
+  Standing standing{};
   List* indexes = RelationGetIndexList(table);
   ListCell* cell;
   foreach (cell, indexes) {
@@ -178,18 +168,45 @@ uint16_t VersionByUniqueIndexes(Relation table, AttrNumber column, Oid* held_by)
       Node* expression = SourceOfKey(table, index, key);
       if (SourceColumn(expression, &transform) != column || PinnedVersion(expression) != 0) continue;
       if (OidIsValid(FindGuard(table, index, key, column, transform))) {
-        is_guarded = true;
+        standing.is_guarded = true;
         continue;
       }
-      unguarded = RelationGetRelid(index);
-      Agree(table, StandingVersion(table, unguarded, key), &version);
+      standing.unguarded = RelationGetRelid(index);
+      LookInto(standing.unguarded, key, &standing);
     }
     index_close(index, NoLock);
   }
   list_free(indexes);
-  if (!OidIsValid(unguarded)) return is_guarded ? PrimaryVersion() : uint16_t{0};
-  if (version == 0) version = LowestVersion();
-  if (version != PrimaryVersion()) *held_by = unguarded;
+  return standing;
+}
+
+/// An index that was rebuilt alone, under the primary version, a partition that was filled elsewhere, a guard
+/// that was dropped too early.
+[[noreturn]] void ReportTwoVersions(Relation table, const Standing& standing) {
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+       errmsg("a unique blind index of relation \"%s\" has entries of key versions %u and %u and no guard",
+              RelationGetRelationName(table), Min(standing.version, standing.other),
+              Max(standing.version, standing.other)),
+       errdetail("A value could be stored twice unnoticed."),
+       errhint("Make a guard: %s; then CALL pii_rewrap_column().",
+               GuardStatement(standing.unguarded, PrimaryVersion()))));
+}
+
+/// The version for one column of a table, as its unique indexes want it. 0: it has none. `*held_by` is one
+/// without a guard that stands on another version than the primary one.
+uint16_t VersionByUniqueIndexes(Relation table, AttrNumber column, Oid* held_by) {
+  Standing standing = LookAtUniqueIndexes(table, column);
+  if (standing.other != 0) {
+    // Who wrote an entry of another version may have seen a guard that became valid only now.
+    AcceptInvalidationMessages();
+    standing = LookAtUniqueIndexes(table, column);
+  }
+  if (standing.other != 0) ReportTwoVersions(table, standing);
+  if (!OidIsValid(standing.unguarded)) return standing.is_guarded ? PrimaryVersion() : uint16_t{0};
+  uint16_t version = standing.version != 0 ? standing.version : LowestVersion();
+  if (version != PrimaryVersion()) *held_by = standing.unguarded;
   return version;
 }
 

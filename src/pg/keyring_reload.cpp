@@ -2,8 +2,10 @@
 
 #include "keyring_reload.h"
 
+#include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
+#include "rewrap_target.h"
 #include "settings.h"
 #include "shared_keys.h"
 
@@ -21,7 +23,7 @@ bool IsCancelPending() { return QueryCancelPending || ProcDiePending; }
 /// What a search for values of lost keys is after, and what it found.
 struct Search {
   const KeyringLoad* load;
-  const char* found_in[KeyringLoad::kNamed];  ///< a column for each lost key; null: none so far
+  const char* found_in[KeyringLoad::kNamed];  ///< a column or index for each lost key; null: none so far
   TimestampTz deadline;
   bool is_over;  ///< the time was up before everything was looked at
 };
@@ -54,7 +56,7 @@ void SearchColumn(Search* search, const char* schema, const char* table, const c
                   Purpose purpose) {
   const char* query = psprintf("SELECT %s.pii_key_version(%s) FROM ONLY %s WHERE %s IS NOT NULL", schema,
                                column, table, column);
-  const char* name = psprintf("%s.%s", table, column);
+  const char* name = psprintf("column %s.%s", table, column);
   Portal portal = SPI_cursor_open_with_args(nullptr, query, 0, nullptr, nullptr, nullptr, true, 0);
   while (WantsMore(*search, purpose)) {
     SPI_cursor_fetch(portal, true, kRowsPerFetch);
@@ -94,6 +96,49 @@ void SearchColumns(Search* search, const char* schema) {
   }
 }
 
+/// An index that is pinned to a version needs it for every row that is written; one that is not may have
+/// entries of it.
+void SearchIndex(Search* search, Relation table, Relation index) {
+  for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
+    Transform transform;
+    Node* expression = KeyExpression(index, i);
+    if (SourceColumn(expression, &transform) <= 0) continue;
+    const char* name = psprintf("index %s", RelationGetRelationName(index));
+    uint16_t pinned = PinnedVersion(expression);
+    if (pinned != 0) NoteVersion(search, Purpose::kBlindIndex, pinned, name);
+    bool is_ordered = i == 0 && transform != Transform::kWord && index->rd_rel->relam == BTREE_AM_OID &&
+                      index->rd_rel->relkind == RELKIND_INDEX;
+    for (int k = 0; pinned == 0 && is_ordered && k < Named(*search->load); ++k) {
+      const LostKey& key = search->load->lost[k];
+      bool counts = IsOfThisDatabase(key) && key.purpose == Purpose::kBlindIndex;
+      if (counts && HasEntryOfVersion(table, index, key.version))
+        NoteVersion(search, Purpose::kBlindIndex, key.version, name);
+    }
+  }
+}
+
+void SearchIndexes(Search* search) {
+  constexpr const char* kIndexes =
+      "SELECT indexrelid, indrelid FROM pg_catalog.pg_index WHERE indexprs IS NOT NULL AND indisvalid "
+      "AND indexrelid >= 16384";
+  if (SPI_execute(kIndexes, true, 0) != SPI_OK_SELECT) elog(ERROR, "could not list indexes");
+  SPITupleTable* indexes = SPI_tuptable;
+  uint64 count = SPI_processed;
+  PushActiveSnapshot(GetTransactionSnapshot());
+  for (uint64 i = 0; i < count && WantsMore(*search, Purpose::kBlindIndex); ++i) {
+    CHECK_FOR_INTERRUPTS();
+    bool is_null;
+    Oid index_oid = DatumGetObjectId(SPI_getbinval(indexes->vals[i], indexes->tupdesc, 1, &is_null));
+    Oid table_oid = DatumGetObjectId(SPI_getbinval(indexes->vals[i], indexes->tupdesc, 2, &is_null));
+    Relation table = try_relation_open(table_oid, AccessShareLock);
+    Relation index = table != nullptr ? try_relation_open(index_oid, AccessShareLock) : nullptr;
+    if (index != nullptr && !RELATION_IS_OTHER_TEMP(table)) SearchIndex(search, table, index);
+    if (index != nullptr) relation_close(index, AccessShareLock);
+    if (table != nullptr) relation_close(table, AccessShareLock);
+  }
+  PopActiveSnapshot();
+}
+
 const char* Name(const LostKey& key) {
   return psprintf("%s key version %u of domain \"%s\"", PurposeName(key.purpose), key.version, key.domain);
 }
@@ -109,9 +154,9 @@ void TellLostKeys(const Search& search) {
     const LostKey& key = search.load->lost[i];
     if (search.found_in[i] != nullptr) {
       ereport(WARNING,
-              (errmsg("%s %s, and column %s still needs it", Name(key), key.reason, search.found_in[i]),
+              (errmsg("%s %s, and %s still needs it", Name(key), key.reason, search.found_in[i]),
                errhint("Bring the version back as it was (pii-keyring enable) and reload. CALL "
-                       "pii_rewrap_column() moves values to the primary version.")));
+                       "pii_rewrap_column() moves values to the primary version. A guard can be dropped.")));
     } else if (!IsOfThisDatabase(key) || search.is_over) {
       ereport(WARNING, (errmsg("%s %s", Name(key), key.reason), errdetail("%s", LastUse(key)),
                         errhint("Not everything was looked at. pii_column_status() counts what needs it, in "
@@ -161,6 +206,7 @@ PII_FUNCTION(pii_reload_keyring) {
   search.deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pii::kSearchMilliseconds);
   const char* schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
   SPI_connect();
+  pii::SearchIndexes(&search);
   pii::SearchColumns(&search, schema);
   pii::TellLostKeys(search);
   SPI_finish();

@@ -3,6 +3,7 @@
 #include "blind_index.h"
 #include "bytes.h"
 #include "index_expression.h"
+#include "index_guard.h"
 #include "index_version.h"
 #include "pg.h"
 #include "sealed_column.h"
@@ -122,76 +123,36 @@ bool VisitIndex(const IndexVisit& of) {
   return VisitRange(of, &bound);
 }
 
-/// The key of a guard in the place of a blind index.
-const char* PinnedKey(Relation table, Node* expression, Transform transform, uint16_t version) {
-  Oid function = reinterpret_cast<FuncExpr*>(expression)->funcid;
-  Node* column = StripRelabel(static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(expression)->args)));
-  const char* name = get_attname(RelationGetRelid(table), reinterpret_cast<Var*>(column)->varattno, false);
-  return psprintf(
-      "%s(%s, '%s', %u)",
-      quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function)),
-      quote_identifier(name), TransformName(transform).data(), version);
+/// Does a foreign key refer to a table?
+bool IsReferenced(Oid table) {
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_constraint_confrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(table));
+  Relation catalog = table_open(ConstraintRelationId, AccessShareLock);
+  SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 1, &key);
+  bool found = HeapTupleIsValid(systable_getnext(scan));
+  systable_endscan(scan);
+  table_close(catalog, AccessShareLock);
+  return found;
 }
 
-/// What of a key's collation and operator class is not the default.
-const char* KeyOptions(Relation index, int key) {
-  StringInfoData options;
-  initStringInfo(&options);
-  AttrNumber attribute = index->rd_index->indkey.values[key];
-  Oid collation = index->rd_indcollation[key];
-  Oid type;
-  int32 modifier;
-  Oid of_column = InvalidOid;
-  if (attribute > 0)
-    get_atttypetypmodcoll(index->rd_index->indrelid, attribute, &type, &modifier, &of_column);
-  if (OidIsValid(collation) && collation != of_column)
-    appendStringInfo(&options, " COLLATE %s", generate_collation_name(collation));
-  bool is_null;
-  Datum classes = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indclass, &is_null);
-  Oid used = reinterpret_cast<oidvector*>(DatumGetPointer(classes))->values[key];
-  if (used != GetDefaultOpClass(index->rd_opcintype[key], index->rd_rel->relam)) {
-    HeapTuple row = SearchSysCache1(CLAOID, ObjectIdGetDatum(used));
-    if (!HeapTupleIsValid(row)) elog(ERROR, "cache lookup failed for operator class %u", used);
-    Oid schema = reinterpret_cast<Form_pg_opclass>(GETSTRUCT(row))->opcnamespace;
-    char* name = pstrdup(NameStr(reinterpret_cast<Form_pg_opclass>(GETSTRUCT(row))->opcname));
-    ReleaseSysCache(row);
-    appendStringInfo(&options, " %s", quote_qualified_identifier(get_namespace_name(schema), name));
-  }
-  return options.data;
-}
-
-const char* PredicateOf(Relation index) {
-  bool is_null;
-  Datum predicate = SysCacheGetAttr(INDEXRELID, index->rd_indextuple, Anum_pg_index_indpred, &is_null);
-  if (is_null) return "";
-  Datum source = DirectFunctionCall2(pg_get_expr, predicate, ObjectIdGetDatum(index->rd_index->indrelid));
-  return psprintf(" WHERE %s", TextDatumGetCString(source));
-}
-
-/// The statement that makes a guard for a unique index.
-const char* GuardStatement(Relation table, Relation index, uint16_t version) {
-  StringInfoData keys;
-  initStringInfo(&keys);
-  for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
-    Node* expression = KeyExpression(index, i);
-    if (expression == nullptr) expression = GenerationExpression(table, index->rd_index->indkey.values[i]);
-    Transform transform;
-    bool is_blind_index = SourceColumn(expression, &transform) > 0;
-    Datum other = DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(index)),
-                                      Int32GetDatum(i + 1), BoolGetDatum(false));
-    appendStringInfo(
-        &keys, "%s%s%s", i > 0 ? ", " : "",
-        is_blind_index ? PinnedKey(table, expression, transform, version) : TextDatumGetCString(other),
-        KeyOptions(index, i));
-  }
-  const char* name = makeObjectName(RelationGetRelationName(index), nullptr, psprintf("v%u", version));
-  // PostgreSQL builds no index of a partitioned table concurrently.
-  const char* how = table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? "" : " CONCURRENTLY";
-  const char* table_name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
-                                                      RelationGetRelationName(table));
-  return psprintf("CREATE UNIQUE INDEX%s %s ON %s (%s)%s%s", how, quote_identifier(name), table_name,
-                  keys.data, index->rd_index->indnullsnotdistinct ? " NULLS NOT DISTINCT" : "",
-                  PredicateOf(index));
+/// With foreign keys a guard alone would be wrong: both sides have to move at once.
+void TellHeld(Oid index_oid, uint16_t version) {
+  Relation index = index_open(index_oid, AccessShareLock);
+  Oid table = index->rd_index->indrelid;
+  const char* statement = GuardStatement(index_oid, CurrentProtector()->index_versions()[0]);
+  ereport(
+      WARNING,
+      (errmsg("unique index \"%s\" stays on version %u of the blind index keys",
+              RelationGetRelationName(index), version),
+       errdetail("Under two versions at once it could not tell equal values."),
+       IsReferenced(table)
+           ? errhint("Foreign keys refer to table \"%s\": move both sides in one transaction, as "
+                     "docs/rotation.md says.",
+                     get_rel_name(table))
+           : errhint("Make an index that guards it meanwhile: %s; then CALL pii_rewrap_column() again. Drop "
+                     "the guard when version %u is disabled.",
+                     statement, version)));
+  index_close(index, NoLock);
 }
 
 /// An index by hash or of words does not say under which version its entries are.
@@ -254,26 +215,30 @@ bool VisitIndexedElsewhere(Relation table, const RewrapTarget& target, RowVisito
   return goes_on;
 }
 
+bool HasEntryOfVersion(Relation table, Relation index, uint16_t version) {
+  BlindIndexValue edges[2];
+  ScanKeyData bounds[2];
+  int count = version == UINT16_MAX ? 1 : 2;
+  LeastOfVersion(version, &edges[0]);
+  MakeBound(index, BTGreaterEqualStrategyNumber, edges[0], &bounds[0]);
+  if (count == 2) {
+    LeastOfVersion(version + 1u, &edges[1]);
+    MakeBound(index, BTLessStrategyNumber, edges[1], &bounds[1]);
+  }
+  TupleTableSlot* slot = table_slot_create(table, nullptr);
+  IndexScanDesc scan = BeginIndexScan(table, index, GetActiveSnapshot(), count);
+  index_rescan(scan, bounds, count, nullptr, 0);
+  bool found = index_getnext_slot(scan, ForwardScanDirection, slot);
+  index_endscan(scan);
+  ExecDropSingleTupleTableSlot(slot);
+  return found;
+}
+
 void TellWhatStays(Relation table, const char* column) {
   AttrNumber number = RequireSealedColumn(RelationGetRelid(table), column);
   Oid held_by;
   uint16_t version = ColumnIndexVersion(RelationGetRelid(table), number, &held_by);
-  uint16_t primary = CurrentProtector()->index_versions()[0];
-  if (OidIsValid(held_by)) {
-    Relation index = index_open(held_by, AccessShareLock);
-    Relation owner = table_open(index->rd_index->indrelid, AccessShareLock);
-    ereport(
-        WARNING,
-        (errmsg("unique index \"%s\" stays on version %u of the blind index keys",
-                RelationGetRelationName(index), version),
-         errdetail("Under two versions at once it could not tell equal values."),
-         errhint("Make an index that guards it meanwhile: %s; then CALL pii_rewrap_column() again. Drop the "
-                 "guard when version %u is disabled. Where foreign keys refer to the column, see "
-                 "docs/rotation.md.",
-                 GuardStatement(owner, index, primary), version)));
-    table_close(owner, NoLock);
-    index_close(index, NoLock);
-  }
+  if (OidIsValid(held_by)) TellHeld(held_by, version);
   TellUncounted(table, number);
 }
 

@@ -42,6 +42,10 @@ using RowVisitor = bool (*)(TupleTableSlot* row, void* context);
 /// under another version. False when the visitor ended it.
 bool VisitIndexedElsewhere(RelationData* table, const RewrapTarget& target, RowVisitor visit, void* context);
 
+/// HasEntryOfVersion tells whether a B-tree whose first key is a blind index has an entry of a key version,
+/// as the active snapshot sees it.
+bool HasEntryOfVersion(RelationData* table, RelationData* index, uint16_t version);
+
 /// TellWhatStays reports which blind indexes of the column a rewrap leaves as they are, and what to do about
 /// it.
 void TellWhatStays(RelationData* table, const char* column);
