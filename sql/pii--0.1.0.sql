@@ -608,6 +608,128 @@ COMMENT ON COLUMN @extschema@.pii_classes.searchable IS 'false: values of the cl
 COMMENT ON COLUMN @extschema@.pii_classes.transforms IS 'what blind indexes of the class may be made of';
 COMMENT ON COLUMN @extschema@.pii_classes.builtin IS 'false: declared in the keyring';
 
+-- jobs
+
+-- Jobs are of a server: no part of a dump. Only the functions below write here, because a row says as whom a process works.
+CREATE TABLE @extschema@.pii_job (
+    job_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL,
+    relation regclass NOT NULL,
+    attribute name NOT NULL,
+    owner regrole NOT NULL,
+    batch integer NOT NULL CHECK (batch >= 1),
+    pause interval NOT NULL,
+    state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'stopping', 'stopped', 'done', 'failed')),
+    rows_done bigint NOT NULL DEFAULT 0,
+    rows_total bigint,
+    rows_skipped bigint NOT NULL DEFAULT 0,
+    member oid NOT NULL DEFAULT 0,
+    block bigint NOT NULL DEFAULT 0,
+    started_at timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    run_started_at timestamp with time zone,
+    rows_done_before bigint NOT NULL DEFAULT 0,
+    updated_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    pid integer,
+    last_error text
+);
+COMMENT ON TABLE @extschema@.pii_job IS 'what pii_start_job() and the processes of jobs keep; pii_jobs shows it';
+COMMENT ON COLUMN @extschema@.pii_job.job_id IS 'number of the job';
+COMMENT ON COLUMN @extschema@.pii_job.kind IS 'what is done: rewrap';
+COMMENT ON COLUMN @extschema@.pii_job.relation IS 'table that it is done to';
+COMMENT ON COLUMN @extschema@.pii_job.attribute IS 'column of the table';
+COMMENT ON COLUMN @extschema@.pii_job.owner IS 'role that started the job, and as which it is done';
+COMMENT ON COLUMN @extschema@.pii_job.batch IS 'rows of a transaction';
+COMMENT ON COLUMN @extschema@.pii_job.pause IS 'time between two transactions';
+COMMENT ON COLUMN @extschema@.pii_job.state IS 'running, stopping, stopped, done or failed';
+COMMENT ON COLUMN @extschema@.pii_job.rows_done IS 'rows that it has changed';
+COMMENT ON COLUMN @extschema@.pii_job.rows_total IS 'the same, and the rows that were left to do when it last began; NULL before they are counted';
+COMMENT ON COLUMN @extschema@.pii_job.rows_skipped IS 'rows that others held, and that it comes back to';
+COMMENT ON COLUMN @extschema@.pii_job.member IS 'partition or child table where it goes on';
+COMMENT ON COLUMN @extschema@.pii_job.block IS 'block of it where it goes on';
+COMMENT ON COLUMN @extschema@.pii_job.started_at IS 'when it was started first';
+COMMENT ON COLUMN @extschema@.pii_job.run_started_at IS 'when the process that works on it began';
+COMMENT ON COLUMN @extschema@.pii_job.rows_done_before IS 'rows_done at that time';
+COMMENT ON COLUMN @extschema@.pii_job.updated_at IS 'when its process last wrote the row';
+COMMENT ON COLUMN @extschema@.pii_job.ended_at IS 'when it was stopped, done or failed';
+COMMENT ON COLUMN @extschema@.pii_job.pid IS 'process that works on it, or did when the server went down';
+COMMENT ON COLUMN @extschema@.pii_job.last_error IS 'why it failed';
+COMMENT ON CONSTRAINT pii_job_pkey ON @extschema@.pii_job IS 'jobs have numbers';
+COMMENT ON CONSTRAINT pii_job_batch_check ON @extschema@.pii_job IS 'a transaction has rows';
+COMMENT ON CONSTRAINT pii_job_state_check ON @extschema@.pii_job IS 'states by name';
+COMMENT ON INDEX @extschema@.pii_job_pkey IS 'jobs have numbers';
+COMMENT ON SEQUENCE @extschema@.pii_job_job_id_seq IS 'numbers of jobs';
+
+CREATE UNIQUE INDEX pii_job_active ON @extschema@.pii_job (relation, attribute) WHERE state IN ('running', 'stopping');
+COMMENT ON INDEX @extschema@.pii_job_active IS 'one job at a time on a column';
+
+CREATE FUNCTION @extschema@.pii_job_guard() RETURNS trigger
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_job_guard() IS 'keeps out roles that may write all tables';
+
+CREATE TRIGGER pii_job_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.pii_job
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.pii_job_guard();
+ALTER TABLE @extschema@.pii_job ENABLE ALWAYS TRIGGER pii_job_guard;
+COMMENT ON TRIGGER pii_job_guard ON @extschema@.pii_job IS 'keeps out roles that may write all tables';
+
+CREATE FUNCTION @extschema@.pii_job_is_local() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'pii_privilege_is_local' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_job_is_local() IS 'keeps jobs that come by logical replication out';
+
+CREATE TRIGGER pii_job_is_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.pii_job
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.pii_job_is_local();
+ALTER TABLE @extschema@.pii_job ENABLE ALWAYS TRIGGER pii_job_is_local;
+COMMENT ON TRIGGER pii_job_is_local ON @extschema@.pii_job IS 'keeps jobs that come by logical replication out';
+
+CREATE FUNCTION @extschema@.pii_start_job(
+    kind text, "table" regclass, "column" name, batch integer DEFAULT 1000, pause interval DEFAULT '0') RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_start_job(text, regclass, name, integer, interval) IS
+    'starts a process that does with a column, as the calling role, what the kind says (rewrap); or goes on with a job that was stopped or failed; returns its number';
+
+CREATE FUNCTION @extschema@.pii_stop_job(job_id bigint) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION @extschema@.pii_stop_job(bigint) IS
+    'ends a job so that pii_start_job() can go on with it; false when it has ended already';
+
+-- A process that is gone, with the server for example, is not shown: the job goes on with the server's next start.
+CREATE VIEW @extschema@.pii_jobs WITH (security_barrier) AS
+    SELECT job_id, kind, relation AS "table", attribute AS "column", owner AS role, state, rows_done, rows_total, rows_skipped,
+        pg_catalog.round(rate, 1) AS rows_per_second,
+        CASE WHEN state = 'running' AND rate > 0 THEN
+            pg_catalog.make_interval(secs => pg_catalog.round(greatest(rows_total - rows_done, 0) / rate)::double precision)
+        END AS remaining,
+        started_at, updated_at, ended_at,
+        (SELECT a.pid FROM pg_catalog.pg_stat_get_activity(coalesce(j.pid, 0)) AS a
+         WHERE a.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) AS pid,
+        last_error
+    FROM (SELECT *, (rows_done - rows_done_before)
+                    / nullif(extract(epoch FROM coalesce(ended_at, pg_catalog.clock_timestamp()) - run_started_at), 0) AS rate
+          FROM @extschema@.pii_job) AS j
+    WHERE pg_catalog.pg_has_role(owner, 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
+COMMENT ON VIEW @extschema@.pii_jobs IS 'jobs of this database: all of them for pg_monitor, to others those of roles they are members of';
+COMMENT ON COLUMN @extschema@.pii_jobs.job_id IS 'number of the job, for pii_stop_job()';
+COMMENT ON COLUMN @extschema@.pii_jobs.kind IS 'what is done: rewrap';
+COMMENT ON COLUMN @extschema@.pii_jobs."table" IS 'table that it is done to; its OID when it was dropped';
+COMMENT ON COLUMN @extschema@.pii_jobs."column" IS 'column of the table';
+COMMENT ON COLUMN @extschema@.pii_jobs.role IS 'role that started the job, and as which it is done';
+COMMENT ON COLUMN @extschema@.pii_jobs.state IS
+    'running (without a pid: interrupted, it goes on when the server is started or by pii_start_job()), stopping, stopped, done or failed';
+COMMENT ON COLUMN @extschema@.pii_jobs.rows_done IS 'rows that it has changed';
+COMMENT ON COLUMN @extschema@.pii_jobs.rows_total IS 'the same, and the rows that were left to do when it last began; NULL before they are counted';
+COMMENT ON COLUMN @extschema@.pii_jobs.rows_skipped IS 'rows that others held, and that it comes back to';
+COMMENT ON COLUMN @extschema@.pii_jobs.rows_per_second IS 'rows changed since its process began, by the time, with pauses';
+COMMENT ON COLUMN @extschema@.pii_jobs.remaining IS 'time until it is done, should it go on as fast';
+COMMENT ON COLUMN @extschema@.pii_jobs.started_at IS 'when it was started first';
+COMMENT ON COLUMN @extschema@.pii_jobs.updated_at IS 'when its process last wrote how far it is';
+COMMENT ON COLUMN @extschema@.pii_jobs.ended_at IS 'when it was stopped, done or failed';
+COMMENT ON COLUMN @extschema@.pii_jobs.pid IS 'process that works on it, NULL when there is none';
+COMMENT ON COLUMN @extschema@.pii_jobs.last_error IS 'SQLSTATE and message of the error that it failed with';
+
+-- It takes one of max_worker_processes.
+REVOKE ALL ON FUNCTION @extschema@.pii_start_job(text, regclass, name, integer, interval) FROM PUBLIC;
+GRANT SELECT ON @extschema@.pii_jobs TO PUBLIC;
+
 -- privileges
 
 -- A dump holds the grants, by the names of roles, but for those that are gone: they would come back as numbers, which may

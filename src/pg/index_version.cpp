@@ -106,27 +106,6 @@ Oid FindGuard(Relation table, Relation index, int key, AttrNumber column, Transf
 
 // The version that an index stands on.
 
-/// The key version in the first entry of an index with storage, from one end, of a row that is there or is
-/// being written; 0 when it has none.
-uint16_t VersionAtEnd(Relation table, Relation index, int key, ScanDirection direction) {
-  SnapshotData dirty;
-  InitDirtySnapshot(dirty);
-  uint16_t version = 0;
-  TupleTableSlot* slot = table_slot_create(table, nullptr);
-  IndexScanDesc scan = BeginIndexScan(table, index, &dirty);
-  scan->xs_want_itup = true;
-  index_rescan(scan, nullptr, 0, nullptr, 0);
-  while (version == 0 && index_getnext_slot(scan, direction, slot)) {
-    CHECK_FOR_INTERRUPTS();
-    bool is_null;
-    Datum value = index_getattr(scan->xs_itup, key + 1, scan->xs_itupdesc, &is_null);
-    if (!is_null) version = LoadBigEndian16(reinterpret_cast<uint8_t*>(DatumGetPointer(value)));
-  }
-  index_endscan(scan);
-  ExecDropSingleTupleTableSlot(slot);
-  return version;
-}
-
 /// Standing is what unique indexes of a column say.
 struct Standing {
   uint16_t version;  ///< of the entries of those without a guard; 0: there are none
@@ -140,6 +119,29 @@ void Take(uint16_t found, Standing* standing) {
   if (found != 0 && found != standing->version) standing->other = found;
 }
 
+/// Takes the key versions in the first entries of an index with storage, from one end, of rows that are there
+/// or are being written. One that begins with the blind index is in the order of the versions, so that the
+/// ends tell; of another, more is looked at, which tells as good as surely.
+void TakeFromEnd(Relation table, Relation index, int key, ScanDirection direction, Standing* standing) {
+  int left = key == 0 ? 1 : 200;
+  SnapshotData dirty;
+  InitDirtySnapshot(dirty);
+  TupleTableSlot* slot = table_slot_create(table, nullptr);
+  IndexScanDesc scan = BeginIndexScan(table, index, &dirty);
+  scan->xs_want_itup = true;
+  index_rescan(scan, nullptr, 0, nullptr, 0);
+  while (left > 0 && index_getnext_slot(scan, direction, slot)) {
+    CHECK_FOR_INTERRUPTS();
+    bool is_null;
+    Datum value = index_getattr(scan->xs_itup, key + 1, scan->xs_itupdesc, &is_null);
+    if (is_null) continue;
+    Take(LoadBigEndian16(reinterpret_cast<uint8_t*>(DatumGetPointer(value))), standing);
+    --left;
+  }
+  index_endscan(scan);
+  ExecDropSingleTupleTableSlot(slot);
+}
+
 /// Looks at both ends of an index, and of all its partitions.
 void LookInto(Oid index_oid, int key, Standing* standing) {
   List* members = find_all_inheritors(index_oid, AccessShareLock, nullptr);
@@ -148,35 +150,53 @@ void LookInto(Oid index_oid, int key, Standing* standing) {
     if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_INDEX) continue;
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
     Relation table = table_open(index->rd_index->indrelid, AccessShareLock);
-    Take(VersionAtEnd(table, index, key, ForwardScanDirection), standing);
-    Take(VersionAtEnd(table, index, key, BackwardScanDirection), standing);
+    TakeFromEnd(table, index, key, ForwardScanDirection, standing);
+    TakeFromEnd(table, index, key, BackwardScanDirection, standing);
     table_close(table, NoLock);
     index_close(index, NoLock);
   }
   list_free(members);
 }
 
-Standing LookAtUniqueIndexes(Relation table, AttrNumber column) {
-  Standing standing{};
+/// Looks at the unique indexes of one table, of a partition at those that it alone has.
+void LookAtTable(Relation table, AttrNumber column, bool is_member, Standing* standing) {
   List* indexes = RelationGetIndexList(table);
   ListCell* cell;
   foreach (cell, indexes) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    bool counts = index->rd_index->indisunique && index->rd_index->indisready;
+    bool counts = index->rd_index->indisunique && index->rd_index->indisready &&
+                  !(is_member && index->rd_rel->relispartition);
     for (int key = 0; counts && key < index->rd_index->indnkeyatts; ++key) {
       Transform transform;
       Node* expression = SourceOfKey(table, index, key);
       if (SourceColumn(expression, &transform) != column || PinnedVersion(expression) != 0) continue;
       if (OidIsValid(FindGuard(table, index, key, column, transform))) {
-        standing.is_guarded = true;
+        standing->is_guarded = true;
         continue;
       }
-      standing.unguarded = RelationGetRelid(index);
-      LookInto(standing.unguarded, key, &standing);
+      standing->unguarded = RelationGetRelid(index);
+      LookInto(standing->unguarded, key, standing);
     }
     index_close(index, NoLock);
   }
   list_free(indexes);
+}
+
+Standing LookAtUniqueIndexes(Relation table, AttrNumber column) {
+  Standing standing{};
+  LookAtTable(table, column, false, &standing);
+  if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE) return standing;
+  const char* name = NameStr(TupleDescAttr(table->rd_att, column - 1)->attname);
+  List* members = find_all_inheritors(RelationGetRelid(table), AccessShareLock, nullptr);
+  ListCell* cell;
+  foreach (cell, members) {
+    if (lfirst_oid(cell) == RelationGetRelid(table)) continue;
+    Relation member = table_open(lfirst_oid(cell), NoLock);
+    bool has_indexes = member->rd_rel->relkind != RELKIND_FOREIGN_TABLE;
+    if (has_indexes) LookAtTable(member, get_attnum(lfirst_oid(cell), name), true, &standing);
+    table_close(member, NoLock);
+  }
+  list_free(members);
   return standing;
 }
 
@@ -329,6 +349,13 @@ bool PrepareWrites(PlanState* state, void* versions) {
   return WalkPlan(state, PrepareWrites, versions);
 }
 
+/// A worker lives for one build or one query. It keeps to the version it began with, as its leader does.
+uint16_t VersionOfWorker() {
+  static uint16_t version;
+  if (version == 0) version = PrimaryVersion();
+  return version;
+}
+
 WriteScope Enter(const WriteScope& scope) {
   WriteScope outer = current;
   current = scope;
@@ -359,9 +386,12 @@ WriteScope EnterWriteOf(uint32_t table) {
   return Enter({primary, versions});
 }
 
+WriteScope EnterBuild() { return Enter({HasIndexKeys() ? PrimaryVersion() : uint16_t{0}, nullptr}); }
+
 void LeaveWrite(const WriteScope& outer) { current = outer; }
 
 uint16_t WriteVersion(FunctionCallInfo fcinfo) {
+  if (IsParallelWorker()) return VersionOfWorker();
   bool is_replicated = current.primary == 0 && IsLogicalWorker() && IsRotating();
   if (current.versions == nullptr && !is_replicated) return current.primary;
   Node* call = fcinfo->flinfo->fn_expr;

@@ -36,6 +36,9 @@ WriteScope EnterWrite(QueryDesc* query);
 
 /// EnterWriteOf does so for one table: COPY. 0: for a command that writes no rows.
 WriteScope EnterWriteOf(uint32_t table);
+
+/// EnterBuild does so for a command that may build indexes: under the primary version, all of an index.
+WriteScope EnterBuild();
 void LeaveWrite(const WriteScope& outer);
 
 /// WriteVersion returns the version for a call of pii_blind_index(column) in the current statement, 0 for the

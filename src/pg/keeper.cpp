@@ -17,6 +17,7 @@ bool IsStopping() { return ShutdownRequestPending; }
 }  // namespace
 
 void InstallKeeper() {
+  if (IsBinaryUpgrade) return;  // jobs would write to a cluster that is to stay as it is
   BackgroundWorker worker{};
   worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
   worker.bgw_start_time = BgWorkerStart_ConsistentState;
@@ -52,5 +53,5 @@ void pii_keeper_main(Datum) {
     WaitLatch(MyLatch, events, pii::kPromotionCheck, PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
   }
-  proc_exit(0);
+  proc_exit(1);  // 0 would mean: never start it again
 }

@@ -158,9 +158,21 @@ bool IsPassing(int sqlstate) {
          sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE;
 }
 
+/// The error of a subtransaction that is over by now, in `context`; null when there was none.
+ErrorData* EndFailedUpdate(MemoryContext context, ResourceOwner owner) {
+  MemoryContextSwitchTo(context);
+  ErrorData* error = CopyErrorData();
+  FlushErrorState();
+  RollbackAndReleaseCurrentSubTransaction();
+  MemoryContextSwitchTo(context);
+  CurrentResourceOwner = owner;
+  return error;
+}
+
 /// Update, in a subtransaction; 0 when it had to give way.
 int64 TryUpdate(Relation table, const Run& run, const Batch& batch) {
   volatile int64 moved = 0;
+  ErrorData* volatile error = nullptr;
   MemoryContext context = CurrentMemoryContext;
   ResourceOwner owner = CurrentResourceOwner;
   BeginInternalSubTransaction(nullptr);
@@ -171,20 +183,16 @@ int64 TryUpdate(Relation table, const Run& run, const Batch& batch) {
                       false);
     moved = Update(table, run, batch);
     ReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
   }
   PG_CATCH();
   {
-    MemoryContextSwitchTo(context);
-    ErrorData* error = CopyErrorData();
-    if (!IsPassing(error->sqlerrcode)) PG_RE_THROW();
-    FlushErrorState();
-    FreeErrorData(error);
-    RollbackAndReleaseCurrentSubTransaction();
+    error = EndFailedUpdate(context, owner);
     moved = 0;
   }
   PG_END_TRY();
-  MemoryContextSwitchTo(context);
-  CurrentResourceOwner = owner;
+  if (error != nullptr && !IsPassing(error->sqlerrcode)) ReThrowError(error);
   return moved;
 }
 
@@ -194,11 +202,8 @@ void Pause(int64 microseconds) {
     CHECK_FOR_INTERRUPTS();
     long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
     if (left <= 0) return;
-    int events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
-    if ((events & WL_LATCH_SET) != 0) {
-      ResetLatch(MyLatch);
-      if (IsBackgroundWorker) return;  // the job was told something
-    }
+    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
   }
 }
 
@@ -231,8 +236,8 @@ Step BeginStep(const Run& run) {
 
 /// Moves what was collected and commits. Gives the number of rows that were moved.
 int64 EndStep(Run* run, const Step& step) {
-  PopActiveSnapshot();
   int64 moved = step.batch.count > 0 ? TryUpdate(step.table, *run, step.batch) : 0;
+  PopActiveSnapshot();
   run->progress.skipped += step.batch.skipped + (step.batch.count - moved);
   table_close(step.table, NoLock);
   MemoryContextSwitchTo(step.outer);
@@ -316,8 +321,8 @@ void MoveHeld(Run* run) {
   };
   if (VisitIndexedElsewhere(step.table, step.target, take, &step.batch))
     VisitDue(step.table, step.target, take, &step.batch);
-  PopActiveSnapshot();
   int64 moved = step.batch.count > 0 ? Update(step.table, *run, step.batch) : 0;
+  PopActiveSnapshot();
   table_close(step.table, NoLock);
   MemoryContextSwitchTo(step.outer);
   MemoryContextDelete(step.work);
@@ -408,11 +413,11 @@ void CheckMayUpdate(Oid table, const char* column) {
 }  // namespace
 
 int64_t PauseOf(const Interval* pause) {
-  if (pause->month != 0 || pause->day < 0 || pause->time < 0) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("pause must be a time that is not negative and has no months")));
+  if (pause->month != 0 || pause->day != 0 || pause->time < 0 || pause->time > USECS_PER_DAY) {
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("pause must be a time from 0 to 24 hours")));
   }
-  return pause->day * USECS_PER_DAY + pause->time;
+  return pause->time;
 }
 
 void RewrapColumn(const Rewrap& given, NoteProgress note, void* context) {
@@ -434,6 +439,8 @@ void RewrapColumn(const Rewrap& given, NoteProgress note, void* context) {
   foreach (cell, members) {
     if (lfirst_oid(cell) < given.member || run.ends) continue;
     run.table = lfirst_oid(cell);
+    bool was_dropped = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(run.table));
+    if (was_dropped && run.table != given.table) continue;  // a partition
     SweepTable(&run, run.table == given.member ? given.block : 0);
     FinishTable(&run);
   }

@@ -35,7 +35,7 @@ using NoteProgress = bool (*)(const RewrapProgress& progress, void* context);
 void RewrapColumn(const Rewrap& run, NoteProgress note, void* context);
 
 /// PauseOf returns an interval (PostgreSQL's type Interval) in microseconds. Raises 22023 when it is negative
-/// or has months.
+/// or above 24 hours.
 int64_t PauseOf(const Interval* pause);
 
 }  // namespace pii

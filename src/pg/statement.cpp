@@ -117,13 +117,18 @@ void ShowSealedText() {
   set_config_option("pii.view", "sealed", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+bool MayBuildIndex(Node* command) {
+  return IsA(command, IndexStmt) || IsA(command, ReindexStmt) || IsA(command, AlterTableStmt) ||
+         IsA(command, ClusterStmt) || IsA(command, VacuumStmt) || IsA(command, RefreshMatViewStmt);
+}
+
 void RunInScope(PlannedStmt* statement, const char* text, bool read_only_tree, ProcessUtilityContext context,
                 ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* receiver,
                 QueryCompletion* completion) {
   Node* command = statement->utilityStmt;
   Oid table = IsA(command, CopyStmt) ? TableOf(reinterpret_cast<CopyStmt*>(command)) : InvalidOid;
   bool writes = OidIsValid(table) && reinterpret_cast<CopyStmt*>(command)->is_from;
-  WriteScope outer_write = EnterWriteOf(writes ? table : InvalidOid);
+  WriteScope outer_write = MayBuildIndex(command) ? EnterBuild() : EnterWriteOf(writes ? table : InvalidOid);
   AccessScope outer = EnterScope(nullptr, table);
   ++depth;
   PG_TRY();
