@@ -61,9 +61,9 @@ uint16_t PinnedVersion(Node* expression) {
   auto* call = reinterpret_cast<FuncExpr*>(expression);
   if (list_length(call->args) < 3 || !IsOwnFunction(call->funcid, "pii_blind_index")) return 0;
   auto* version = reinterpret_cast<Const*>(lthird(call->args));
-  return IsA(version, Const) && !version->constisnull
-             ? static_cast<uint16_t>(DatumGetInt32(version->constvalue))
-             : uint16_t{0};
+  if (!IsA(version, Const) || version->constisnull) return 0;
+  int32 number = DatumGetInt32(version->constvalue);
+  return number > 0 && number <= UINT16_MAX ? static_cast<uint16_t>(number) : uint16_t{0};
 }
 
 int16_t SourceOfEquality(Node* expression) {

@@ -6,6 +6,7 @@
 #include "pg.h"
 #include "presence.h"
 #include "replicated_write.h"
+#include "settings.h"
 #include "shared_keys.h"
 #include "type_modifier.h"
 
@@ -122,15 +123,15 @@ void Take(uint16_t found, Standing* standing) {
 /// Takes the key versions in the first entries of an index with storage, from one end, of rows that are there
 /// or are being written. One that begins with the blind index is in the order of the versions, so that the
 /// ends tell; of another, more is looked at, which tells as good as surely.
-void TakeFromEnd(Relation table, Relation index, int key, ScanDirection direction, Standing* standing) {
-  int left = key == 0 ? 1 : 200;
+void TakeFromEnd(Relation table, Relation index, int key, ScanDirection direction, int left,
+                 Standing* standing) {
   SnapshotData dirty;
   InitDirtySnapshot(dirty);
   TupleTableSlot* slot = table_slot_create(table, nullptr);
   IndexScanDesc scan = BeginIndexScan(table, index, &dirty);
   scan->xs_want_itup = true;
   index_rescan(scan, nullptr, 0, nullptr, 0);
-  while (left > 0 && index_getnext_slot(scan, direction, slot)) {
+  while (left > 0 && standing->other == 0 && index_getnext_slot(scan, direction, slot)) {
     CHECK_FOR_INTERRUPTS();
     bool is_null;
     Datum value = index_getattr(scan->xs_itup, key + 1, scan->xs_itupdesc, &is_null);
@@ -142,6 +143,34 @@ void TakeFromEnd(Relation table, Relation index, int key, ScanDirection directio
   ExecDropSingleTupleTableSlot(slot);
 }
 
+/// Known is what an index without a guard stands on. All who write keep to that, so it stays until the index
+/// or its table changes, or the keyring does; finding it out may lead through many dead entries.
+struct Known {
+  Oid index;
+  uint16_t version;
+};
+constexpr int kMostKnown = 64;
+Known known[kMostKnown];
+int known_count;
+
+void ForgetRelation(Datum, Oid) { known_count = 0; }
+void ForgetAll(Datum, int, uint32) { known_count = 0; }
+
+void WatchChanges() {
+  static bool is_watching;
+  if (is_watching) return;
+  CacheRegisterRelcacheCallback(ForgetRelation, Datum(0));
+  CacheRegisterSyscacheCallback(kKeyringSyscache, ForgetAll, Datum(0));
+  is_watching = true;
+}
+
+uint16_t KnownVersion(Oid index) {
+  for (int i = 0; i < known_count; ++i) {
+    if (known[i].index == index) return known[i].version;
+  }
+  return 0;
+}
+
 /// Looks at both ends of an index, and of all its partitions.
 void LookInto(Oid index_oid, int key, Standing* standing) {
   List* members = find_all_inheritors(index_oid, AccessShareLock, nullptr);
@@ -150,8 +179,9 @@ void LookInto(Oid index_oid, int key, Standing* standing) {
     if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_INDEX) continue;
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
     Relation table = table_open(index->rd_index->indrelid, AccessShareLock);
-    TakeFromEnd(table, index, key, ForwardScanDirection, standing);
-    TakeFromEnd(table, index, key, BackwardScanDirection, standing);
+    int entries = key == 0 ? 1 : 200;
+    TakeFromEnd(table, index, key, ForwardScanDirection, entries, standing);
+    TakeFromEnd(table, index, key, BackwardScanDirection, entries, standing);
     table_close(table, NoLock);
     index_close(index, NoLock);
   }
@@ -175,7 +205,12 @@ void LookAtTable(Relation table, AttrNumber column, bool is_member, Standing* st
         continue;
       }
       standing->unguarded = RelationGetRelid(index);
-      LookInto(standing->unguarded, key, standing);
+      uint16_t version = KnownVersion(standing->unguarded);
+      if (version != 0) {
+        Take(version, standing);
+      } else {
+        LookInto(standing->unguarded, key, standing);
+      }
     }
     index_close(index, NoLock);
   }
@@ -217,17 +252,64 @@ Standing LookAtUniqueIndexes(Relation table, AttrNumber column) {
 /// The version for one column of a table, as its unique indexes want it. 0: it has none. `*held_by` is one
 /// without a guard that stands on another version than the primary one.
 uint16_t VersionByUniqueIndexes(Relation table, AttrNumber column, Oid* held_by) {
+  WatchChanges();
   Standing standing = LookAtUniqueIndexes(table, column);
   if (standing.other != 0) {
     // Who wrote an entry of another version may have seen a guard that became valid only now.
     AcceptInvalidationMessages();
+    known_count = 0;
     standing = LookAtUniqueIndexes(table, column);
   }
   if (standing.other != 0) ReportTwoVersions(table, standing);
   if (!OidIsValid(standing.unguarded)) return standing.is_guarded ? PrimaryVersion() : uint16_t{0};
+  bool is_new = standing.version != 0 && KnownVersion(standing.unguarded) == 0;
+  if (is_new && known_count < kMostKnown) known[known_count++] = {standing.unguarded, standing.version};
   uint16_t version = standing.version != 0 ? standing.version : LowestVersion();
   if (version != PrimaryVersion()) *held_by = standing.unguarded;
   return version;
+}
+
+/// All versions in an index, and its partitions, of rows that are there.
+void LookThrough(Oid index_oid, int key, Standing* standing) {
+  ListCell* cell;
+  foreach (cell, find_all_inheritors(index_oid, AccessShareLock, nullptr)) {
+    if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_INDEX || standing->other != 0) continue;
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    Relation table = table_open(index->rd_index->indrelid, AccessShareLock);
+    TakeFromEnd(table, index, key, ForwardScanDirection, INT_MAX, standing);
+    table_close(table, NoLock);
+    index_close(index, NoLock);
+  }
+}
+
+/// Refuses to drop the last guard of an index that has entries of two versions.
+void CheckDropOf(Oid guard_oid) {
+  Relation guard = index_open(guard_oid, AccessShareLock);
+  Relation table = table_open(guard->rd_index->indrelid, AccessShareLock);
+  ListCell* cell;
+  foreach (cell, RelationGetIndexList(table)) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    for (int key = 0; index->rd_index->indisunique && key < index->rd_index->indnkeyatts; ++key) {
+      Transform transform;
+      Node* expression = SourceOfKey(table, index, key);
+      AttrNumber column = SourceColumn(expression, &transform);
+      bool is_guarded = column > 0 && PinnedVersion(expression) == 0 &&
+                        guard_oid != RelationGetRelid(index) &&
+                        IsGuard(table, index, key, column, transform, guard);
+      Standing standing{};
+      if (is_guarded) LookThrough(RelationGetRelid(index), key, &standing);
+      if (standing.other == 0) continue;
+      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("index \"%s\" guards index \"%s\", which has entries of key versions %u and %u",
+                             RelationGetRelationName(guard), RelationGetRelationName(index),
+                             Min(standing.version, standing.other), Max(standing.version, standing.other)),
+                      errdetail("Without it a value could be stored twice unnoticed."),
+                      errhint("CALL pii_rewrap_column() first, until all are of one version.")));
+    }
+    index_close(index, NoLock);
+  }
+  table_close(table, NoLock);
+  index_close(guard, NoLock);
 }
 
 /// The source column of a generated blind index; 0 for other columns.
@@ -349,13 +431,6 @@ bool PrepareWrites(PlanState* state, void* versions) {
   return WalkPlan(state, PrepareWrites, versions);
 }
 
-/// A worker lives for one build or one query. It keeps to the version it began with, as its leader does.
-uint16_t VersionOfWorker() {
-  static uint16_t version;
-  if (version == 0) version = PrimaryVersion();
-  return version;
-}
-
 WriteScope Enter(const WriteScope& scope) {
   WriteScope outer = current;
   current = scope;
@@ -363,6 +438,17 @@ WriteScope Enter(const WriteScope& scope) {
 }
 
 }  // namespace
+
+void CheckDrop(const DropStmt* statement) {
+  if (statement->removeType != OBJECT_INDEX || !IsRotating()) return;
+  ListCell* cell;
+  foreach (cell, statement->objects) {
+    RangeVar* name = makeRangeVarFromNameList(static_cast<List*>(lfirst(cell)));
+    Oid index = RangeVarGetRelid(name, NoLock, true);
+    char kind = OidIsValid(index) ? get_rel_relkind(index) : '\0';
+    if (kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX) CheckDropOf(index);
+  }
+}
 
 WriteScope EnterWrite(QueryDesc* query) {
   if (query->plannedstmt->resultRelations == NIL || !HasIndexKeys()) return Enter({});
@@ -386,12 +472,19 @@ WriteScope EnterWriteOf(uint32_t table) {
   return Enter({primary, versions});
 }
 
-WriteScope EnterBuild() { return Enter({HasIndexKeys() ? PrimaryVersion() : uint16_t{0}, nullptr}); }
+WriteScope EnterBuild() { return Enter({static_cast<uint16_t>(settings.build_version), nullptr}); }
+
+void TellWorkersVersion() {
+  if (!HasIndexKeys()) return;
+  char version[8];
+  snprintf(version, sizeof version, "%u", PrimaryVersion());
+  set_config_option("pii.build_version", version, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
 
 void LeaveWrite(const WriteScope& outer) { current = outer; }
 
 uint16_t WriteVersion(FunctionCallInfo fcinfo) {
-  if (IsParallelWorker()) return VersionOfWorker();
+  if (IsParallelWorker()) return static_cast<uint16_t>(settings.build_version);
   bool is_replicated = current.primary == 0 && IsLogicalWorker() && IsRotating();
   if (current.versions == nullptr && !is_replicated) return current.primary;
   Node* call = fcinfo->flinfo->fn_expr;
@@ -409,7 +502,9 @@ uint16_t WriteVersion(FunctionCallInfo fcinfo) {
 }
 
 void CheckUniqueBuild(uint32_t table_oid, const List* expressions, bool concurrently) {
-  if (!IsRotating() || LowestVersion() == PrimaryVersion()) return;
+  if (!IsRotating()) return;
+  uint16_t build = current.primary != 0 ? current.primary : PrimaryVersion();
+  if (LowestVersion() == build) return;
   Relation table = table_open(WholeOf(table_oid), AccessShareLock);
   ListCell* cell;
   foreach (cell, expressions) {
@@ -420,7 +515,7 @@ void CheckUniqueBuild(uint32_t table_oid, const List* expressions, bool concurre
     Oid held_by = InvalidOid;
     const char* name = get_attname(table_oid, column, false);
     uint16_t version = VersionByUniqueIndexes(table, get_attnum(RelationGetRelid(table), name), &held_by);
-    bool agrees = version == PrimaryVersion() || (version == 0 && !concurrently);
+    bool agrees = version == build || (version == 0 && !concurrently);
     if (agrees) continue;
     ereport(
         ERROR,
@@ -429,7 +524,7 @@ void CheckUniqueBuild(uint32_t table_oid, const List* expressions, bool concurre
          errdetail("Writers compute it under another key version than the build."),
          errhint("Pin it to the primary version: pii_blind_index(%s, '%s', %u). Or build it after the old "
                  "versions are disabled.",
-                 quote_identifier(name), TransformName(transform).data(), PrimaryVersion())));
+                 quote_identifier(name), TransformName(transform).data(), build)));
   }
   table_close(table, NoLock);
 }

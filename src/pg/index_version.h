@@ -3,6 +3,7 @@
 #include <cstdint>
 
 struct FunctionCallInfoBaseData;
+struct DropStmt;
 struct List;
 struct QueryDesc;
 
@@ -37,8 +38,13 @@ WriteScope EnterWrite(QueryDesc* query);
 /// EnterWriteOf does so for one table: COPY. 0: for a command that writes no rows.
 WriteScope EnterWriteOf(uint32_t table);
 
-/// EnterBuild does so for a command that may build indexes: under the primary version, all of an index.
+/// EnterBuild does so for a command that may build indexes: all of an index is under one version, which
+/// TellWorkersVersion has put into a setting, for the parallel workers to know it.
+void TellWorkersVersion();
 WriteScope EnterBuild();
+
+/// CheckDrop refuses a DROP INDEX of a guard that is still needed.
+void CheckDrop(const DropStmt* statement);
 void LeaveWrite(const WriteScope& outer);
 
 /// WriteVersion returns the version for a call of pii_blind_index(column) in the current statement, 0 for the

@@ -25,7 +25,8 @@ struct Search {
   const KeyringLoad* load;
   const char* found_in[KeyringLoad::kNamed];  ///< a column or index for each lost key; null: none so far
   TimestampTz deadline;
-  bool is_over;  ///< the time was up before everything was looked at
+  bool is_over;  ///< not everything was looked at
+  MemoryContext memory;
 };
 
 int Named(const KeyringLoad& load) { return Min(load.lost_count, KeyringLoad::kNamed); }
@@ -56,7 +57,7 @@ void SearchColumn(Search* search, const char* schema, const char* table, const c
                   Purpose purpose) {
   const char* query = psprintf("SELECT %s.pii_key_version(%s) FROM ONLY %s WHERE %s IS NOT NULL", schema,
                                column, table, column);
-  const char* name = psprintf("column %s.%s", table, column);
+  const char* name = MemoryContextStrdup(search->memory, psprintf("column %s.%s", table, column));
   Portal portal = SPI_cursor_open_with_args(nullptr, query, 0, nullptr, nullptr, nullptr, true, 0);
   while (WantsMore(*search, purpose)) {
     SPI_cursor_fetch(portal, true, kRowsPerFetch);
@@ -73,24 +74,33 @@ void SearchColumn(Search* search, const char* schema, const char* table, const c
   SPI_cursor_close(portal);
 }
 
+/// A table that somebody holds is not waited for. The lock stays until the end of the transaction.
+bool LockTable(Search* search, Oid table) {
+  if (ConditionalLockRelationOid(table, AccessShareLock)) return true;
+  search->is_over = true;
+  return false;
+}
+
 /// Looks through the columns of this database that the caller may read.
 void SearchColumns(Search* search, const char* schema) {
   constexpr const char* kColumns =
-      "SELECT a.attrelid::pg_catalog.regclass::text, pg_catalog.quote_ident(a.attname), a.atttypid "
+      "SELECT a.attrelid::pg_catalog.regclass::text, pg_catalog.quote_ident(a.attname), a.atttypid, c.oid "
       "FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid "
       "WHERE c.relkind IN ('r', 'm') AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 "
       "AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') "
+      "AND NOT pg_catalog.row_security_active(c.oid) "
       "AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)";
   if (SPI_execute(kColumns, true, 0) != SPI_OK_SELECT) elog(ERROR, "could not list columns");
   SPITupleTable* columns = SPI_tuptable;
   uint64 count = SPI_processed;
-  for (uint64 i = 0; i < count && !search->is_over; ++i) {
+  for (uint64 i = 0; i < count && GetCurrentTimestamp() < search->deadline; ++i) {
     CHECK_FOR_INTERRUPTS();
     bool is_null;
     HeapTuple row = columns->vals[i];
     Oid type = DatumGetObjectId(SPI_getbinval(row, columns->tupdesc, 3, &is_null));
     bool is_value = IsOwnType(type, "pii_text_in");
     if (!is_value && !IsOwnType(type, "pii_blind_index_in")) continue;
+    if (!LockTable(search, DatumGetObjectId(SPI_getbinval(row, columns->tupdesc, 4, &is_null)))) continue;
     SearchColumn(search, schema, SPI_getvalue(row, columns->tupdesc, 1),
                  SPI_getvalue(row, columns->tupdesc, 2), is_value ? Purpose::kSeal : Purpose::kBlindIndex);
   }
@@ -103,7 +113,8 @@ void SearchIndex(Search* search, Relation table, Relation index) {
     Transform transform;
     Node* expression = KeyExpression(index, i);
     if (SourceColumn(expression, &transform) <= 0) continue;
-    const char* name = psprintf("index %s", RelationGetRelationName(index));
+    const char* name =
+        MemoryContextStrdup(search->memory, psprintf("index %s", RelationGetRelationName(index)));
     uint16_t pinned = PinnedVersion(expression);
     if (pinned != 0) NoteVersion(search, Purpose::kBlindIndex, pinned, name);
     bool is_ordered = i == 0 && transform != Transform::kWord && index->rd_rel->relam == BTREE_AM_OID &&
@@ -130,13 +141,45 @@ void SearchIndexes(Search* search) {
     bool is_null;
     Oid index_oid = DatumGetObjectId(SPI_getbinval(indexes->vals[i], indexes->tupdesc, 1, &is_null));
     Oid table_oid = DatumGetObjectId(SPI_getbinval(indexes->vals[i], indexes->tupdesc, 2, &is_null));
-    Relation table = try_relation_open(table_oid, AccessShareLock);
-    Relation index = table != nullptr ? try_relation_open(index_oid, AccessShareLock) : nullptr;
+    if (!LockTable(search, table_oid) || !LockTable(search, index_oid)) continue;
+    Relation table = try_relation_open(table_oid, NoLock);
+    Relation index = table != nullptr ? try_relation_open(index_oid, NoLock) : nullptr;
     if (index != nullptr && !RELATION_IS_OTHER_TEMP(table)) SearchIndex(search, table, index);
-    if (index != nullptr) relation_close(index, AccessShareLock);
-    if (table != nullptr) relation_close(table, AccessShareLock);
+    if (index != nullptr) relation_close(index, NoLock);
+    if (table != nullptr) relation_close(table, NoLock);
   }
   PopActiveSnapshot();
+}
+
+/// The keys are in use by now: what goes wrong from here on, but for a cancel, is no failure of the reload.
+void TrySearch(Search* search, const char* schema) {
+  MemoryContext context = CurrentMemoryContext;
+  ResourceOwner owner = CurrentResourceOwner;
+  bool volatile is_cancelled = false;
+  BeginInternalSubTransaction(nullptr);
+  MemoryContextSwitchTo(context);
+  PG_TRY();
+  {
+    SPI_connect();
+    SearchIndexes(search);
+    SearchColumns(search, schema);
+    SPI_finish();
+    ReleaseCurrentSubTransaction();
+  }
+  PG_CATCH();
+  {
+    is_cancelled = geterrcode() == ERRCODE_QUERY_CANCELED;
+    MemoryContextSwitchTo(context);
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+    search->is_over = true;
+  }
+  PG_END_TRY();
+  MemoryContextSwitchTo(context);
+  CurrentResourceOwner = owner;
+  if (is_cancelled)
+    ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("canceling statement due to user request"),
+                    errdetail("The new keyring is in use.")));
 }
 
 const char* Name(const LostKey& key) {
@@ -145,7 +188,7 @@ const char* Name(const LostKey& key) {
 
 const char* LastUse(const LostKey& key) {
   return key.last_used == 0 ? "No process has used it since the server started."
-                            : psprintf("It was last used after %s.", timestamptz_to_str(key.last_used));
+                            : psprintf("It was last used at %s or later.", timestamptz_to_str(key.last_used));
 }
 
 /// Says of each key that is gone whether something still needs it.
@@ -203,12 +246,10 @@ PII_FUNCTION(pii_reload_keyring) {
   if (load.lost_count == 0) PG_RETURN_VOID();
   pii::Search search{};
   search.load = &load;
+  search.memory = CurrentMemoryContext;
   search.deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pii::kSearchMilliseconds);
   const char* schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
-  SPI_connect();
-  pii::SearchIndexes(&search);
-  pii::SearchColumns(&search, schema);
+  pii::TrySearch(&search, schema);
   pii::TellLostKeys(search);
-  SPI_finish();
   PG_RETURN_VOID();
 }

@@ -77,10 +77,13 @@ void AppendPlace(Batch* batch, const ItemPointerData& place) {
 bool IsHeld(TupleTableSlot* row) {
   if (!TTS_IS_BUFFERTUPLE(row)) return false;
   HeapTupleHeader header = ExecFetchSlotHeapTuple(row, false, nullptr)->t_data;
-  if ((header->t_infomask & HEAP_XMAX_INVALID) != 0) return false;
+  Buffer buffer = reinterpret_cast<BufferHeapTupleTableSlot*>(row)->buffer;
+  LockBuffer(buffer, BUFFER_LOCK_SHARE);  // the two belong together
+  uint16 state = header->t_infomask;
   TransactionId holder = HeapTupleHeaderGetRawXmax(header);
-  if ((header->t_infomask & HEAP_XMAX_IS_MULTI) != 0)
-    return MultiXactIdIsRunning(holder, HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask));
+  LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+  if ((state & HEAP_XMAX_INVALID) != 0) return false;
+  if ((state & HEAP_XMAX_IS_MULTI) != 0) return MultiXactIdIsRunning(holder, HEAP_XMAX_IS_LOCKED_ONLY(state));
   return !TransactionIdIsCurrentTransactionId(holder) && TransactionIdIsInProgress(holder);
 }
 
@@ -134,22 +137,42 @@ void Collect(Relation table, const RewrapTarget& target, const Age& age, int rou
   ExecDropSingleTupleTableSlot(slot);
 }
 
+/// Runs statements as the owner of the table, whose triggers, checks and expressions are run by them: as
+/// REINDEX and VACUUM do, so that nobody's code runs with the rights of who rewraps his table.
+struct OwnerRights {
+  Oid user;
+  int security;
+};
+
+OwnerRights BecomeOwner(Relation table) {
+  OwnerRights caller;
+  GetUserIdAndSecContext(&caller.user, &caller.security);
+  SetUserIdAndSecContext(table->rd_rel->relowner, caller.security | SECURITY_LOCAL_USERID_CHANGE);
+  return caller;
+}
+
 /// The UPDATE of a batch. Returns the number of rows that it found unchanged and moved.
 int64 Update(Relation table, const Run& run, const Batch& batch) {
   const char* column = quote_identifier(NameStr(run.column));
   const char* query =
-      psprintf("UPDATE ONLY %s SET %s = %s.pii_rewrap(%s) WHERE ctid = ANY ($1)", NameOf(table), column,
-               ExtensionSchema(RelationGetRelid(table), NameStr(run.column)), column);
+      psprintf("UPDATE ONLY %s SET %s = %s.pii_rewrap(%s) WHERE ctid OPERATOR(pg_catalog.=) ANY ($1)",
+               NameOf(table), column, ExtensionSchema(RelationGetRelid(table), NameStr(run.column)), column);
   Datum places = PointerGetDatum(
       construct_array(batch.places, batch.count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
   Oid type = TIDARRAYOID;
+  OwnerRights caller = BecomeOwner(table);
   if (SPI_execute_with_args(query, 1, &type, &places, nullptr, false, 0) != SPI_OK_UPDATE) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("a rule of relation \"%s\" does something else instead of UPDATE",
                            RelationGetRelationName(table)),
                     errhint("Disable it (ALTER TABLE ... DISABLE RULE), and call again.")));
   }
-  return static_cast<int64>(SPI_processed);
+  auto moved = static_cast<int64>(SPI_processed);
+  // At the commit, deferred triggers would run as the caller.
+  if (table->trigdesc != nullptr && SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) < 0)
+    elog(ERROR, "could not run deferred triggers");
+  SetUserIdAndSecContext(caller.user, caller.security);
+  return moved;
 }
 
 /// Somebody was faster, or holds what is needed for longer than a batch may wait.
@@ -215,6 +238,23 @@ void Commit(Run* run, int64 moved) {
   if (!run->ends && moved > 0 && run->given.pause > 0) Pause(run->given.pause);
 }
 
+/// The rows are found here without SELECT, by their headers, and without policies.
+void CheckMayUpdate(Oid table, const char* column) {
+  AttrNumber number = RequireSealedColumn(table, column);
+  char kind = get_rel_relkind(table);
+  if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) {
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table", get_rel_name(table)),
+                    errhint("A materialized view is sealed anew by REFRESH MATERIALIZED VIEW.")));
+  }
+  AclResult result = pg_class_aclcheck(table, GetUserId(), ACL_UPDATE);
+  if (result != ACLCHECK_OK) result = pg_attribute_aclcheck(table, number, GetUserId(), ACL_UPDATE);
+  if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_TABLE, get_rel_name(table));
+  if (check_enable_rls(table, InvalidOid, true) != RLS_ENABLED) return;
+  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                  errmsg("row level security of relation \"%s\" applies to you", get_rel_name(table)),
+                  errhint("Rewrap it as the owner of the table.")));
+}
+
 /// A transaction that moves a batch: a table, what its rows are to be moved to, and memory that ends with it.
 struct Step {
   Relation table;
@@ -228,6 +268,7 @@ Step BeginStep(const Run& run) {
   Step step{};
   step.work = AllocSetContextCreate(CurrentMemoryContext, "pii rewrap", ALLOCSET_DEFAULT_SIZES);
   step.outer = MemoryContextSwitchTo(step.work);
+  CheckMayUpdate(run.given.table, NameStr(run.column));  // it may have been revoked
   step.table = OpenMember(run);
   step.target = FindRewrapTarget(step.table, NameStr(run.column));
   PushActiveSnapshot(GetTransactionSnapshot());
@@ -312,16 +353,44 @@ int64 MoveIndexed(Run* run, int64* found) {
   return EndStep(run, step);
 }
 
-/// Waits for one of the rows that are left, by changing it as any UPDATE does.
+[[noreturn]] void ReportStuck(Relation table) {
+  ereport(ERROR,
+          (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+           errmsg("rows of relation \"%s\" stay under old key versions", RelationGetRelationName(table)),
+           errdetail("UPDATE leaves them as they are."),
+           errhint("Look for a trigger that restores the column or returns NULL, disable it, and call "
+                   "again.")));
+}
+
+/// Waits until nobody else holds a row, and locks the last version of it. False when it is gone.
+bool LockRow(Relation table, ItemPointer place, TupleTableSlot* slot) {
+  TM_FailureData failure;
+  TM_Result result = table_tuple_lock(
+      table, place, GetActiveSnapshot(), slot, GetCurrentCommandId(false), LockTupleExclusive, LockWaitBlock,
+      TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+  return result == TM_Ok;
+}
+
+/// Moves a row that stays held: it waits for it, and the row is its own then. Whoever still finds it as it
+/// was, after that UPDATE, would do so for ever.
 void MoveHeld(Run* run) {
   Step step = BeginStep(*run);
   auto take = [](TupleTableSlot* row, void* context) {
     AppendPlace(static_cast<Batch*>(context), row->tts_tid);
     return false;
   };
-  if (VisitIndexedElsewhere(step.table, step.target, take, &step.batch))
-    VisitDue(step.table, step.target, take, &step.batch);
-  int64 moved = step.batch.count > 0 ? Update(step.table, *run, step.batch) : 0;
+  bool by_index = !VisitIndexedElsewhere(step.table, step.target, take, &step.batch);
+  if (!by_index) VisitDue(step.table, step.target, take, &step.batch);
+  int64 moved = 0;
+  auto* place =
+      step.batch.count > 0 ? reinterpret_cast<ItemPointer>(DatumGetPointer(step.batch.places[0])) : nullptr;
+  TupleTableSlot* slot = table_slot_create(step.table, nullptr);
+  if (place != nullptr && LockRow(step.table, place, slot) && (by_index || IsDue(step.target, slot))) {
+    *place = slot->tts_tid;
+    moved = Update(step.table, *run, step.batch);
+    if (moved == 0) ReportStuck(step.table);
+  }
+  ExecDropSingleTupleTableSlot(slot);
   PopActiveSnapshot();
   table_close(step.table, NoLock);
   MemoryContextSwitchTo(step.outer);
@@ -351,17 +420,28 @@ void FinishTable(Run* run) {
     }
     if (found == 0) return;
     if (moved == 0 && !run->ends) MoveHeld(run);
-    // A trigger may keep rows as they are.
-    in_vain = found < last_found ? 0 : in_vain + 1;
+    // A trigger may put back what is moved: then as many are due as before, though nobody held one.
+    bool in_vain_now = moved > 0 && run->progress.skipped == 0 && found >= last_found;
+    in_vain = in_vain_now ? in_vain + 1 : 0;
     last_found = found;
     if (in_vain < kMostInVain) continue;
-    ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("rows of relation \"%s\" stay under old key versions", get_rel_name(run->table)),
-             errdetail("UPDATE leaves %lld of them as they are.", static_cast<long long>(found)),
-             errhint("Look for a trigger that restores the column or returns NULL, disable it, and call "
-                     "again.")));
+    ReportStuck(OpenMember(*run));
   }
+}
+
+/// The rows are found here by their places, and changed as the owner.
+void CheckMember(Relation member) {
+  if (member->rd_tableam->scan_set_tidrange == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("the access method of table \"%s\" has no scan by places",
+                           RelationGetRelationName(member)),
+                    errhint("UPDATE the column with pii_rewrap().")));
+  }
+  if (check_enable_rls(RelationGetRelid(member), member->rd_rel->relowner, true) != RLS_ENABLED) return;
+  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                  errmsg("row level security of relation \"%s\" applies to its owner",
+                         RelationGetRelationName(member)),
+                  errhint("ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, and call again.")));
 }
 
 /// Tables with rows of their own, in the order of their OIDs, which outlives a restart.
@@ -370,8 +450,10 @@ List* MembersOf(Oid table) {
   ListCell* cell;
   foreach (cell, find_all_inheritors(table, RowExclusiveLock, nullptr)) {
     Relation member = table_open(lfirst_oid(cell), NoLock);
-    if (member->rd_rel->relkind == RELKIND_RELATION && !RELATION_IS_OTHER_TEMP(member))
+    if (member->rd_rel->relkind == RELKIND_RELATION && !RELATION_IS_OTHER_TEMP(member)) {
+      CheckMember(member);
       members = lappend_oid(members, lfirst_oid(cell));
+    }
     table_close(member, NoLock);
   }
   list_sort(members, list_oid_cmp);
@@ -396,18 +478,6 @@ int64 CountDue(Oid member, const char* column) {
   }
   table_close(table, NoLock);
   return due;
-}
-
-/// The rows are found here without SELECT, by their headers, and without policies.
-void CheckMayUpdate(Oid table, const char* column) {
-  AttrNumber number = RequireSealedColumn(table, column);
-  AclResult result = pg_class_aclcheck(table, GetUserId(), ACL_UPDATE);
-  if (result != ACLCHECK_OK) result = pg_attribute_aclcheck(table, number, GetUserId(), ACL_UPDATE);
-  if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_TABLE, get_rel_name(table));
-  if (check_enable_rls(table, InvalidOid, true) != RLS_ENABLED) return;
-  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                  errmsg("row level security of relation \"%s\" applies to you", get_rel_name(table)),
-                  errhint("Rewrap it as the owner of the table.")));
 }
 
 }  // namespace

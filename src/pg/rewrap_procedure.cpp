@@ -49,7 +49,8 @@ PII_FUNCTION(pii_rewrap_column) {
   for (int i = 0; i < 4; ++i) {
     if (!PG_ARGISNULL(i)) continue;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("table, column, batch and pause must not be null")));
+                    errmsg("table, column, batch and pause must not be null"),
+                    errhint("Leave batch and pause out for their defaults.")));
   }
   pii::RequireNoTransaction(fcinfo);
   NameData column = *PG_GETARG_NAME(1);

@@ -191,8 +191,7 @@ bool IsDue(const RewrapTarget& target, TupleTableSlot* row) {
   Datum value = slot_getattr(row, target.column, &is_null);
   if (is_null) return false;
   uint16_t version = SealVersion(value);
-  if (version == 0) return false;
-  if (version != target.seal_version) return true;
+  if (version != 0 && version != target.seal_version) return true;
   for (int i = 0; i < target.key_count; ++i) {
     const RewrapTarget::Key& key = target.keys[i];
     value = slot_getattr(row, key.attribute, &is_null);

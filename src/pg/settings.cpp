@@ -108,6 +108,10 @@ void DefineSettings() {
       "pii.core_dumps", "Lets a server process that holds keys dump core.",
       "Off, such a process is marked as not dumpable: a core file would hold keys and values.",
       &settings.core_dumps, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pii.build_version", "Set by commands that build indexes.", nullptr,
+                          &settings.build_version, 0, 0, UINT16_MAX, PGC_SUSET,
+                          GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, nullptr, nullptr,
+                          nullptr);
   // Last: it forgets every other name of the prefix that postgresql.conf has set.
   if (process_shared_preload_libraries_in_progress) MarkGUCPrefixReserved("pii");
 }

@@ -27,6 +27,7 @@ struct Settings {
   int log_scrubbing;
   bool accept_unverified;
   bool core_dumps;
+  int build_version;  ///< of the index keys, for the parallel workers of a command that builds indexes
 };
 extern Settings settings;
 

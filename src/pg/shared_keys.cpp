@@ -20,6 +20,7 @@ struct KeyringState {
   pg_atomic_uint64 generation;  ///< counts loads; a process that saw another number attaches anew
   pg_atomic_uint64 next_reading;
   uint64 loaded_reading;  ///< the reading that is loaded: an older one that ends later is not taken
+  uint64 last_reading;    ///< the one that last_error is about
   CoreText last_error;    ///< empty after a load that succeeded
   pg_atomic_uint64 last_used[KeyTable::kMaxKeys];  ///< by place in the table: TimestampTz, 0 for never
 };
@@ -103,6 +104,23 @@ void CarryOverUse(const KeyTable* old, const KeyTable& fresh) {
   for (size_t i = 0; i < KeyTable::kMaxKeys; ++i) pg_atomic_write_u64(&state->last_used[i], used[i]);
 }
 
+/// Hash indexes are by the hash key, and the hash tables of statements that run.
+bool KeepsHashKeys(const KeyTable& old, const KeyTable& fresh, CoreText* problem) {
+  for (uint32_t d = 0; d < fresh.domain_count; ++d) {
+    const KeyTable::DomainEntry* before = old.FindDomain(fresh.domains[d].name);
+    if (before == nullptr ||
+        CRYPTO_memcmp(before->hash_key, fresh.domains[d].hash_key, sizeof before->hash_key) == 0) {
+      continue;
+    }
+    snprintf(problem->data, sizeof problem->data,
+             "domains.%s.hash_key: it is another one than before, which takes a restart of the server and a "
+             "REINDEX of hash indexes on sealed columns",
+             fresh.domains[d].name);
+    return false;
+  }
+  return true;
+}
+
 /// Which enabled versions of the old keyring the new one lacks, has not enabled, or has with another key.
 void FindLostKeys(const KeyTable& old, const KeyTable& fresh, KeyringLoad* load) {
   for (uint32_t d = 0; d < old.domain_count; ++d) {
@@ -139,7 +157,6 @@ void SwapTables(const KeyTable& fresh, uint64 reading) {
   memory->loaded_at = GetCurrentTimestamp();
   memory->current = spare;
   state->loaded_reading = reading;
-  state->last_error.data[0] = '\0';
   pg_atomic_fetch_add_u64(&state->generation, 1);
   LWLockRelease(lock);
   // Who read the old table held the lock.
@@ -159,6 +176,10 @@ void DiscardPlans() {
 
 /// Lets processes attach to the keys that outlived a crash.
 void KeepKeys() {
+  // The process that crashed may have been filling it.
+  AllowWriting(true);
+  WipeTable(&memory->tables[memory->current == 0 ? 1 : 0]);
+  AllowWriting(false);
   LWLockAcquire(lock, LW_EXCLUSIVE);
   pg_atomic_fetch_add_u64(&state->generation, 1);
   LWLockRelease(lock);
@@ -341,15 +362,22 @@ bool LoadKeyring(bool (*is_cancelled)(), KeyringLoad* load) {
   Size size = sizeof(KeyTable);
   auto* fresh = static_cast<KeyTable*>(MemoryContextAllocZero(TopMemoryContext, size));
   memset(static_cast<void*>(load), 0, sizeof *load);
+  // This process holds texts and keys, where nothing keeps them out of a core file. Children of the
+  // postmaster begin as it does.
+  int was_dumpable = prctl(PR_GET_DUMPABLE);
+  if (!settings.core_dumps) prctl(PR_SET_DUMPABLE, 0);
   bool good = LoadKeyTable(fresh, &load->problem, is_cancelled);
   LWLockAcquire(swap_lock, LW_EXCLUSIVE);
+  const KeyTable* old = memory->table();
+  if (good && old != nullptr) good = KeepsHashKeys(*old, *fresh, &load->problem);
   // What was read before a keyring that is loaded by now is older than that.
-  bool is_newest = reading > state->loaded_reading;
-  if (good && is_newest) {
-    if (const KeyTable* old = memory->table()) FindLostKeys(*old, *fresh, load);
+  if (good && reading > state->loaded_reading) {
+    if (old != nullptr) FindLostKeys(*old, *fresh, load);
     SwapTables(*fresh, reading);
-  } else if (is_newest) {
+  }
+  if (reading > state->last_reading) {
     LWLockAcquire(lock, LW_EXCLUSIVE);
+    state->last_reading = reading;
     state->last_error = load->problem;
     LWLockRelease(lock);
   }
@@ -359,6 +387,7 @@ bool LoadKeyring(bool (*is_cancelled)(), KeyringLoad* load) {
   load->domains = static_cast<int>(fresh->domain_count);
   WipeTable(fresh);
   pfree(fresh);
+  if (!IsUnderPostmaster) prctl(PR_SET_DUMPABLE, was_dumpable);
   if (good && IsUnderPostmaster) DiscardPlans();
   return good;
 }

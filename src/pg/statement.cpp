@@ -152,11 +152,14 @@ void RunUtility(PlannedStmt* statement, const char* text, bool read_only_tree, P
   if (IsA(statement->utilityStmt, DefineStmt))
     CheckAggregate(reinterpret_cast<DefineStmt*>(statement->utilityStmt));
   bool is_sealed = WantsSealedText(statement->utilityStmt);
-  int nest_level = is_sealed ? NewGUCNestLevel() : 0;
+  bool is_build = MayBuildIndex(statement->utilityStmt);
+  int nest_level = is_sealed || is_build ? NewGUCNestLevel() : 0;
   if (is_sealed) ShowSealedText();
+  if (is_build) TellWorkersVersion();
+  if (IsA(statement->utilityStmt, DropStmt)) CheckDrop(reinterpret_cast<DropStmt*>(statement->utilityStmt));
   RunInScope(statement, CommandTextForOthers(text), read_only_tree, context, parameters, environment,
              receiver, completion);
-  if (is_sealed) AtEOXact_GUC(true, nest_level);
+  if (nest_level != 0) AtEOXact_GUC(true, nest_level);
   if (depth == 0) CarryOverAccess();
 }
 
