@@ -9,6 +9,8 @@ use warnings;
 use parent 'PiiCluster';
 
 use PiiCluster qw(pii_keyring read_keyring);
+use Time::HiRes qw(usleep);
+use WireSession;
 
 # The versions of a purpose, seal or blind_index, in the keyring file: [primary, enabled ...].
 sub versions
@@ -71,6 +73,19 @@ sub finish_rotation
 	my ($self, $purpose) = @_;
 	$self->disable_old_versions($purpose);
 	return $self->reload_keyring;
+}
+
+# Waits until the server takes connections, as after a crash. (psql that finds no server may be gone before it is given its query.)
+sub await_server
+{
+	my ($self) = @_;
+	for (1 .. 20 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		my $session = eval { WireSession->connected($self) };
+		return $session->quit if defined $session;
+		usleep(50_000);
+	}
+	die 'the server does not come back';
 }
 
 # The statement in the hint of pii_rewrap_column() that makes a guard; undef when there is none.

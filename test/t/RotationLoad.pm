@@ -16,6 +16,7 @@ use PostgreSQL::Test::Utils qw(slurp_file);
 use RotationVerifier qw($CONNECTION_LOST ROWS);
 use Test::More ();
 use Time::HiRes qw(usleep);
+use WireSession;
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Tables and statements
@@ -228,7 +229,12 @@ sub _end_pgbench
 {
 	my ($self) = @_;
 	return unless grep { $_->{name} =~ /pgbench/ } @{ $self->{runs} };
-	$self->{node}->psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'load'});
+	# After a crash there is no server, and pgbench has ended.
+	eval {
+		my $session = WireSession->connected($self->{node});
+		$session->run(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'load'});
+		$session->quit;
+	};
 	return;
 }
 
