@@ -155,7 +155,7 @@ void SearchIndexes(Search* search) {
 void TrySearch(Search* search, const char* schema) {
   MemoryContext context = CurrentMemoryContext;
   ResourceOwner owner = CurrentResourceOwner;
-  bool volatile is_cancelled = false;
+  ErrorData* volatile error = nullptr;
   BeginInternalSubTransaction(nullptr);
   MemoryContextSwitchTo(context);
   PG_TRY();
@@ -168,8 +168,8 @@ void TrySearch(Search* search, const char* schema) {
   }
   PG_CATCH();
   {
-    is_cancelled = geterrcode() == ERRCODE_QUERY_CANCELED;
     MemoryContextSwitchTo(context);
+    error = CopyErrorData();
     FlushErrorState();
     RollbackAndReleaseCurrentSubTransaction();
     search->is_over = true;
@@ -177,9 +177,7 @@ void TrySearch(Search* search, const char* schema) {
   PG_END_TRY();
   MemoryContextSwitchTo(context);
   CurrentResourceOwner = owner;
-  if (is_cancelled)
-    ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("canceling statement due to user request"),
-                    errdetail("The new keyring is in use.")));
+  if (error != nullptr && error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
 }
 
 const char* Name(const LostKey& key) {

@@ -167,6 +167,15 @@ inline void AnalyzeDelayPoint() {
 #endif
 }
 
+/// The transaction that this process is in; another number after a commit.
+inline LocalTransactionId CurrentLocalTransaction() {
+#if PG_VERSION_NUM >= 170000
+  return MyProc->vxid.lxid;
+#else
+  return MyProc->lxid;
+#endif
+}
+
 /// index_beginscan. PostgreSQL 18 can count what the scan does.
 inline IndexScanDesc BeginIndexScan(Relation table, Relation index, Snapshot snapshot, int keys = 0) {
 #if PG_VERSION_NUM >= 180000

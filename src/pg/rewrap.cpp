@@ -15,9 +15,9 @@
 
 #include "rewrap.h"
 
-#include "own_function.h"
 #include "pg.h"
 #include "rewrap_target.h"
+#include "rewrap_update.h"
 #include "sealed_column.h"
 #include "shared_keys.h"
 
@@ -27,7 +27,6 @@ namespace {
 constexpr BlockNumber kChunkBlocks = 8192;  ///< 64 MiB: stays in a cache from round to round
 constexpr int kRounds = 8;
 constexpr int kEveryRow = -1;
-constexpr const char* kLongestWait = "100ms";
 
 /// Rows to be moved together.
 struct Batch {
@@ -47,11 +46,6 @@ struct Run {
   Oid table;  ///< the member of the tree that it is at
   bool ends;  ///< NoteProgress said so
 };
-
-const char* NameOf(Relation table) {
-  return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
-                                    RelationGetRelationName(table));
-}
 
 Relation OpenMember(const Run& run) {
   Relation table = try_table_open(run.table, RowExclusiveLock);
@@ -137,88 +131,6 @@ void Collect(Relation table, const RewrapTarget& target, const Age& age, int rou
   ExecDropSingleTupleTableSlot(slot);
 }
 
-/// Runs statements as the owner of the table, whose triggers, checks and expressions are run by them: as
-/// REINDEX and VACUUM do, so that nobody's code runs with the rights of who rewraps his table.
-struct OwnerRights {
-  Oid user;
-  int security;
-};
-
-OwnerRights BecomeOwner(Relation table) {
-  OwnerRights caller;
-  GetUserIdAndSecContext(&caller.user, &caller.security);
-  SetUserIdAndSecContext(table->rd_rel->relowner, caller.security | SECURITY_LOCAL_USERID_CHANGE);
-  return caller;
-}
-
-/// The UPDATE of a batch. Returns the number of rows that it found unchanged and moved.
-int64 Update(Relation table, const Run& run, const Batch& batch) {
-  const char* column = quote_identifier(NameStr(run.column));
-  const char* query =
-      psprintf("UPDATE ONLY %s SET %s = %s.pii_rewrap(%s) WHERE ctid OPERATOR(pg_catalog.=) ANY ($1)",
-               NameOf(table), column, ExtensionSchema(RelationGetRelid(table), NameStr(run.column)), column);
-  Datum places = PointerGetDatum(
-      construct_array(batch.places, batch.count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
-  Oid type = TIDARRAYOID;
-  OwnerRights caller = BecomeOwner(table);
-  if (SPI_execute_with_args(query, 1, &type, &places, nullptr, false, 0) != SPI_OK_UPDATE) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("a rule of relation \"%s\" does something else instead of UPDATE",
-                           RelationGetRelationName(table)),
-                    errhint("Disable it (ALTER TABLE ... DISABLE RULE), and call again.")));
-  }
-  auto moved = static_cast<int64>(SPI_processed);
-  // At the commit, deferred triggers would run as the caller.
-  if (table->trigdesc != nullptr && SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) < 0)
-    elog(ERROR, "could not run deferred triggers");
-  SetUserIdAndSecContext(caller.user, caller.security);
-  return moved;
-}
-
-/// Somebody was faster, or holds what is needed for longer than a batch may wait.
-bool IsPassing(int sqlstate) {
-  return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED ||
-         sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE;
-}
-
-/// The error of a subtransaction that is over by now, in `context`; null when there was none.
-ErrorData* EndFailedUpdate(MemoryContext context, ResourceOwner owner) {
-  MemoryContextSwitchTo(context);
-  ErrorData* error = CopyErrorData();
-  FlushErrorState();
-  RollbackAndReleaseCurrentSubTransaction();
-  MemoryContextSwitchTo(context);
-  CurrentResourceOwner = owner;
-  return error;
-}
-
-/// Update, in a subtransaction; 0 when it had to give way.
-int64 TryUpdate(Relation table, const Run& run, const Batch& batch) {
-  volatile int64 moved = 0;
-  ErrorData* volatile error = nullptr;
-  MemoryContext context = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
-    set_config_option("lock_timeout", kLongestWait, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                      false);
-    moved = Update(table, run, batch);
-    ReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-  }
-  PG_CATCH();
-  {
-    error = EndFailedUpdate(context, owner);
-    moved = 0;
-  }
-  PG_END_TRY();
-  if (error != nullptr && !IsPassing(error->sqlerrcode)) ReThrowError(error);
-  return moved;
-}
-
 void Pause(int64 microseconds) {
   TimestampTz end = GetCurrentTimestamp() + microseconds;
   for (;;) {
@@ -236,23 +148,6 @@ void Commit(Run* run, int64 moved) {
   if (!run->note(run->progress, run->context)) run->ends = true;
   SPI_commit();
   if (!run->ends && moved > 0 && run->given.pause > 0) Pause(run->given.pause);
-}
-
-/// The rows are found here without SELECT, by their headers, and without policies.
-void CheckMayUpdate(Oid table, const char* column) {
-  AttrNumber number = RequireSealedColumn(table, column);
-  char kind = get_rel_relkind(table);
-  if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) {
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table", get_rel_name(table)),
-                    errhint("A materialized view is sealed anew by REFRESH MATERIALIZED VIEW.")));
-  }
-  AclResult result = pg_class_aclcheck(table, GetUserId(), ACL_UPDATE);
-  if (result != ACLCHECK_OK) result = pg_attribute_aclcheck(table, number, GetUserId(), ACL_UPDATE);
-  if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_TABLE, get_rel_name(table));
-  if (check_enable_rls(table, InvalidOid, true) != RLS_ENABLED) return;
-  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                  errmsg("row level security of relation \"%s\" applies to you", get_rel_name(table)),
-                  errhint("Rewrap it as the owner of the table.")));
 }
 
 /// A transaction that moves a batch: a table, what its rows are to be moved to, and memory that ends with it.
@@ -277,7 +172,9 @@ Step BeginStep(const Run& run) {
 
 /// Moves what was collected and commits. Gives the number of rows that were moved.
 int64 EndStep(Run* run, const Step& step) {
-  int64 moved = step.batch.count > 0 ? TryUpdate(step.table, *run, step.batch) : 0;
+  int64 moved = step.batch.count > 0
+                    ? TryUpdateRows(step.table, NameStr(run->column), step.batch.places, step.batch.count)
+                    : 0;
   PopActiveSnapshot();
   run->progress.skipped += step.batch.skipped + (step.batch.count - moved);
   table_close(step.table, NoLock);
@@ -387,7 +284,7 @@ void MoveHeld(Run* run) {
   TupleTableSlot* slot = table_slot_create(step.table, nullptr);
   if (place != nullptr && LockRow(step.table, place, slot) && (by_index || IsDue(step.target, slot))) {
     *place = slot->tts_tid;
-    moved = Update(step.table, *run, step.batch);
+    moved = UpdateRows(step.table, NameStr(run->column), step.batch.places, step.batch.count);
     if (moved == 0) ReportStuck(step.table);
   }
   ExecDropSingleTupleTableSlot(slot);
@@ -429,21 +326,6 @@ void FinishTable(Run* run) {
   }
 }
 
-/// The rows are found here by their places, and changed as the owner.
-void CheckMember(Relation member) {
-  if (member->rd_tableam->scan_set_tidrange == nullptr) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("the access method of table \"%s\" has no scan by places",
-                           RelationGetRelationName(member)),
-                    errhint("UPDATE the column with pii_rewrap().")));
-  }
-  if (check_enable_rls(RelationGetRelid(member), member->rd_rel->relowner, true) != RLS_ENABLED) return;
-  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                  errmsg("row level security of relation \"%s\" applies to its owner",
-                         RelationGetRelationName(member)),
-                  errhint("ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, and call again.")));
-}
-
 /// Tables with rows of their own, in the order of their OIDs, which outlives a restart.
 List* MembersOf(Oid table) {
   List* members = NIL;
@@ -451,7 +333,7 @@ List* MembersOf(Oid table) {
   foreach (cell, find_all_inheritors(table, RowExclusiveLock, nullptr)) {
     Relation member = table_open(lfirst_oid(cell), NoLock);
     if (member->rd_rel->relkind == RELKIND_RELATION && !RELATION_IS_OTHER_TEMP(member)) {
-      CheckMember(member);
+      CheckMayUpdateMember(member);
       members = lappend_oid(members, lfirst_oid(cell));
     }
     table_close(member, NoLock);

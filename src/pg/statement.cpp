@@ -153,13 +153,16 @@ void RunUtility(PlannedStmt* statement, const char* text, bool read_only_tree, P
     CheckAggregate(reinterpret_cast<DefineStmt*>(statement->utilityStmt));
   bool is_sealed = WantsSealedText(statement->utilityStmt);
   bool is_build = MayBuildIndex(statement->utilityStmt);
+  LocalTransactionId transaction = CurrentLocalTransaction();
   int nest_level = is_sealed || is_build ? NewGUCNestLevel() : 0;
   if (is_sealed) ShowSealedText();
   if (is_build) TellWorkersVersion();
   if (IsA(statement->utilityStmt, DropStmt)) CheckDrop(reinterpret_cast<DropStmt*>(statement->utilityStmt));
   RunInScope(statement, CommandTextForOthers(text), read_only_tree, context, parameters, environment,
              receiver, completion);
-  if (nest_level != 0) AtEOXact_GUC(true, nest_level);
+  // A commit in between, as of VACUUM, has done it.
+  bool is_same = CurrentLocalTransaction() == transaction;
+  if (nest_level != 0 && is_same) AtEOXact_GUC(true, nest_level);
   if (depth == 0) CarryOverAccess();
 }
 

@@ -106,8 +106,9 @@ void Take(uint16_t found, Standing* standing) {
 }
 
 /// Takes the key versions in the first entries of an index with storage, from one end, of rows that are there
-/// or are being written. One that begins with the blind index is in the order of the versions, so that the
-/// ends tell; of another, more is looked at, which tells as good as surely.
+/// or are being written. One that begins with the blind index is in the order of the versions, so that its
+/// ends tell all. Of another one more entries are looked at, which may miss one: most ways to two versions
+/// without a guard are refused where they begin (CheckUniqueBuild, CheckDropOf).
 void TakeFromEnd(Relation table, Relation index, int key, ScanDirection direction, int left,
                  Standing* standing) {
   SnapshotData dirty;
@@ -129,7 +130,8 @@ void TakeFromEnd(Relation table, Relation index, int key, ScanDirection directio
 }
 
 /// Known is what an index without a guard stands on. All who write keep to that, so it stays until the index
-/// or its table changes, or the keyring does; finding it out may lead through many dead entries.
+/// or its table changes, or the keyring does; finding it out may lead through many dead entries. Only the
+/// lowest version is kept: should all rows go, that is what others write then, too.
 struct Known {
   Oid index;
   uint16_t version;
@@ -247,7 +249,7 @@ uint16_t VersionByUniqueIndexes(Relation table, AttrNumber column, Oid* held_by)
   }
   if (standing.other != 0) ReportTwoVersions(table, standing);
   if (!OidIsValid(standing.unguarded)) return standing.is_guarded ? PrimaryVersion() : uint16_t{0};
-  bool is_new = standing.version != 0 && KnownVersion(standing.unguarded) == 0;
+  bool is_new = standing.version == LowestVersion() && KnownVersion(standing.unguarded) == 0;
   if (is_new && known_count < kMostKnown) known[known_count++] = {standing.unguarded, standing.version};
   uint16_t version = standing.version != 0 ? standing.version : LowestVersion();
   if (version != PrimaryVersion()) *held_by = standing.unguarded;
