@@ -63,8 +63,13 @@ CREATE FUNCTION @extschema@.pii_seal_canary(value text, class text) RETURNS @ext
 COMMENT ON FUNCTION @extschema@.pii_seal_canary(text, text) IS
     'encrypts a honey value: it reads like any other, and whoever reveals it is written to the server log';
 
+CREATE FUNCTION @extschema@.pii_reveal_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT;
+COMMENT ON FUNCTION @extschema@.pii_reveal_support(internal) IS
+    'planner support: pii_release() takes plaintext as it is stored';
+
 CREATE FUNCTION @extschema@.pii_reveal(value @extschema@.pii_text) RETURNS text
-    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE SUPPORT @extschema@.pii_reveal_support;
 COMMENT ON FUNCTION @extschema@.pii_reveal(@extschema@.pii_text) IS 'plaintext of a value, whatever pii.view says';
 
 CREATE FUNCTION @extschema@.pii_try_reveal(value @extschema@.pii_text) RETURNS text
@@ -101,8 +106,13 @@ COMMENT ON FUNCTION @extschema@.pii_is_sealed(@extschema@.pii_text) IS
 
 -- casts
 
+CREATE FUNCTION @extschema@.pii_text_cast_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT;
+COMMENT ON FUNCTION @extschema@.pii_text_cast_support(internal) IS
+    'planner support: ALTER COLUMN ... TYPE pii_text USING column::pii_unsealed::pii_text rewrites nothing';
+
 CREATE FUNCTION @extschema@.pii_text(@extschema@.pii_text, integer, boolean) RETURNS @extschema@.pii_text
-    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE SUPPORT @extschema@.pii_text_cast_support;
 COMMENT ON FUNCTION @extschema@.pii_text(@extschema@.pii_text, integer, boolean) IS
     'gives a value the class of its column';
 
@@ -144,6 +154,47 @@ COMMENT ON CAST (@extschema@.pii_text AS character) IS 'the form that pii.view s
 
 CREATE CAST (@extschema@.pii_text AS name) WITH INOUT;
 COMMENT ON CAST (@extschema@.pii_text AS name) IS 'the form that pii.view says';
+
+-- type: pii_unsealed
+
+-- The bridge over which a column of plaintext becomes pii_text without being rewritten. There are no values of it: what comes
+-- over the bridge in any other statement than ALTER TABLE is sealed.
+
+CREATE TYPE @extschema@.pii_unsealed;
+COMMENT ON TYPE @extschema@.pii_unsealed IS
+    'bridge for adoption: ALTER COLUMN ... TYPE pii_text(ssn) USING column::pii_unsealed::pii_text';
+
+CREATE FUNCTION @extschema@.pii_unsealed_in(cstring) RETURNS @extschema@.pii_unsealed
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_unsealed_in(cstring) IS 'input: refused';
+
+CREATE FUNCTION @extschema@.pii_unsealed_out(@extschema@.pii_unsealed) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_unsealed_out(@extschema@.pii_unsealed) IS 'output: refused';
+
+CREATE TYPE @extschema@.pii_unsealed (
+    INPUT = @extschema@.pii_unsealed_in,
+    OUTPUT = @extschema@.pii_unsealed_out,
+    LIKE = text
+);
+
+CREATE FUNCTION @extschema@.pii_text(@extschema@.pii_unsealed, integer, boolean) RETURNS @extschema@.pii_text
+    AS 'MODULE_PATHNAME', 'pii_text_from_text' LANGUAGE C VOLATILE STRICT PARALLEL SAFE SUPPORT @extschema@.pii_text_cast_support;
+COMMENT ON FUNCTION @extschema@.pii_text(@extschema@.pii_unsealed, integer, boolean) IS
+    'seals text, but for ALTER COLUMN ... TYPE, which leaves it as it is';
+
+CREATE CAST (text AS @extschema@.pii_unsealed) WITHOUT FUNCTION;
+COMMENT ON CAST (text AS @extschema@.pii_unsealed) IS 'the same bytes';
+
+CREATE CAST (character varying AS @extschema@.pii_unsealed) WITHOUT FUNCTION;
+COMMENT ON CAST (character varying AS @extschema@.pii_unsealed) IS 'the same bytes';
+
+CREATE CAST (character AS @extschema@.pii_unsealed) WITHOUT FUNCTION;
+COMMENT ON CAST (character AS @extschema@.pii_unsealed) IS 'the same bytes, with trailing blanks';
+
+CREATE CAST (@extschema@.pii_unsealed AS @extschema@.pii_text)
+    WITH FUNCTION @extschema@.pii_text(@extschema@.pii_unsealed, integer, boolean);
+COMMENT ON CAST (@extschema@.pii_unsealed AS @extschema@.pii_text) IS 'seals, but for ALTER COLUMN ... TYPE';
 
 -- type: pii_blind_index
 
@@ -555,6 +606,16 @@ CREATE PROCEDURE @extschema@.pii_rewrap_column("table" regclass, "column" name, 
 COMMENT ON PROCEDURE @extschema@.pii_rewrap_column(regclass, name, integer, interval, bigint) IS
     'moves the values of a column and their blind indexes to the primary key versions, in transactions of so many rows with a pause between two; can be repeated at any time';
 
+CREATE PROCEDURE @extschema@.pii_seal_column("table" regclass, "column" name, batch integer DEFAULT 1000, pause interval DEFAULT '0', INOUT sealed bigint DEFAULT NULL)
+    AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON PROCEDURE @extschema@.pii_seal_column(regclass, name, integer, interval, bigint) IS
+    'seals the plaintext of an adopted column, in transactions of so many rows with a pause between two; can be repeated at any time';
+
+CREATE PROCEDURE @extschema@.pii_unseal_column("table" regclass, "column" name, batch integer DEFAULT 1000, pause interval DEFAULT '0', INOUT unsealed bigint DEFAULT NULL)
+    AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON PROCEDURE @extschema@.pii_unseal_column(regclass, name, integer, interval, bigint) IS
+    'the way back: turns the values of a column into plaintext, also new ones from now on; pii_release() then makes it a column of text';
+
 CREATE FUNCTION @extschema@.pii_index_advice(class text, transform text, rows bigint, OUT results double precision, OUT coincidences double precision, OUT is_safe boolean, OUT advice text) RETURNS record
     AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.pii_index_advice(text, text, bigint) IS
@@ -608,6 +669,60 @@ COMMENT ON COLUMN @extschema@.pii_classes.searchable IS 'false: values of the cl
 COMMENT ON COLUMN @extschema@.pii_classes.transforms IS 'what blind indexes of the class may be made of';
 COMMENT ON COLUMN @extschema@.pii_classes.builtin IS 'false: declared in the keyring';
 
+-- adopted columns
+
+CREATE TABLE @extschema@.pii_adopted_column (
+    relation regclass NOT NULL,
+    attribute smallint NOT NULL,
+    phase text NOT NULL CHECK (phase IN ('adopted', 'sealing', 'sealed', 'unsealing')),
+    is_padded boolean NOT NULL,
+    sealed_by bigint,
+    changed_at timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    PRIMARY KEY (relation, attribute)
+);
+COMMENT ON TABLE @extschema@.pii_adopted_column IS
+    'columns that were plaintext and became pii_text without being rewritten; ALTER TABLE and the procedures of adoption write it';
+COMMENT ON COLUMN @extschema@.pii_adopted_column.relation IS 'table, partition or child table';
+COMMENT ON COLUMN @extschema@.pii_adopted_column.attribute IS 'number of the column';
+COMMENT ON COLUMN @extschema@.pii_adopted_column.phase IS
+    'adopted: plaintext is left, and pii.write_mode says how new values are stored; sealing; sealed; unsealing: the way back';
+COMMENT ON COLUMN @extschema@.pii_adopted_column.is_padded IS 'it was character(n), whose trailing blanks are no part of the value';
+COMMENT ON COLUMN @extschema@.pii_adopted_column.sealed_by IS 'transaction of the end of sealing; older snapshots still see plaintext';
+COMMENT ON COLUMN @extschema@.pii_adopted_column.changed_at IS 'when the phase began';
+COMMENT ON CONSTRAINT pii_adopted_column_pkey ON @extschema@.pii_adopted_column IS 'a column has one phase';
+COMMENT ON CONSTRAINT pii_adopted_column_phase_check ON @extschema@.pii_adopted_column IS 'phases by name';
+COMMENT ON INDEX @extschema@.pii_adopted_column_pkey IS 'a column has one phase';
+
+CREATE FUNCTION @extschema@.pii_adopted_column_guard() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'pii_job_guard' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_adopted_column_guard() IS 'keeps out roles that may write all tables';
+
+CREATE TRIGGER pii_adopted_column_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.pii_adopted_column
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.pii_adopted_column_guard();
+ALTER TABLE @extschema@.pii_adopted_column ENABLE ALWAYS TRIGGER pii_adopted_column_guard;
+COMMENT ON TRIGGER pii_adopted_column_guard ON @extschema@.pii_adopted_column IS 'keeps out roles that may write all tables';
+
+CREATE FUNCTION @extschema@.pii_adopted_column_is_local() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'pii_privilege_is_local' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_adopted_column_is_local() IS 'keeps rows that come by logical replication out';
+
+CREATE TRIGGER pii_adopted_column_is_local BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.pii_adopted_column
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.pii_adopted_column_is_local();
+ALTER TABLE @extschema@.pii_adopted_column ENABLE ALWAYS TRIGGER pii_adopted_column_is_local;
+COMMENT ON TRIGGER pii_adopted_column_is_local ON @extschema@.pii_adopted_column IS 'keeps rows that come by logical replication out';
+
+GRANT SELECT ON @extschema@.pii_adopted_column TO PUBLIC;
+
+CREATE FUNCTION @extschema@.pii_write_mode() RETURNS trigger
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_write_mode() IS
+    'trigger of tables with adopted columns: stores plaintext where pii.write_mode or pii_unseal_column() says so';
+
+CREATE FUNCTION @extschema@.pii_seal_adopted(value @extschema@.pii_text, class integer, is_padded boolean) RETURNS @extschema@.pii_text
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_seal_adopted(@extschema@.pii_text, integer, boolean) IS
+    'a sealed value as it is, plaintext sealed; what statements read of adopted columns goes through it';
+
 -- jobs
 
 -- Jobs are of a server: no part of a dump. Only the functions below write here, because a row says as whom a process works.
@@ -635,7 +750,7 @@ CREATE TABLE @extschema@.pii_job (
 );
 COMMENT ON TABLE @extschema@.pii_job IS 'what pii_start_job() and the processes of jobs keep; pii_jobs shows it';
 COMMENT ON COLUMN @extschema@.pii_job.job_id IS 'number of the job';
-COMMENT ON COLUMN @extschema@.pii_job.kind IS 'what is done: rewrap';
+COMMENT ON COLUMN @extschema@.pii_job.kind IS 'what is done: rewrap, seal or unseal';
 COMMENT ON COLUMN @extschema@.pii_job.relation IS 'table that it is done to';
 COMMENT ON COLUMN @extschema@.pii_job.attribute IS 'column of the table';
 COMMENT ON COLUMN @extschema@.pii_job.owner IS 'role that started the job, and as which it is done';
@@ -685,7 +800,7 @@ CREATE FUNCTION @extschema@.pii_start_job(
     kind text, "table" regclass, "column" name, batch integer DEFAULT 1000, pause interval DEFAULT '0') RETURNS bigint
     AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION @extschema@.pii_start_job(text, regclass, name, integer, interval) IS
-    'starts a process that does with a column, as the calling role, what the kind says (rewrap); or goes on with a job that was stopped or failed; returns its number';
+    'starts a process that does with a column, as the calling role, what the kind says (rewrap, seal, unseal); or goes on with a job that was stopped or failed; returns its number';
 
 CREATE FUNCTION @extschema@.pii_stop_job(job_id bigint) RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
@@ -709,7 +824,7 @@ CREATE VIEW @extschema@.pii_jobs WITH (security_barrier) AS
     WHERE pg_catalog.pg_has_role(owner, 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
 COMMENT ON VIEW @extschema@.pii_jobs IS 'jobs of this database: all of them for pg_monitor, to others those of roles they are members of';
 COMMENT ON COLUMN @extschema@.pii_jobs.job_id IS 'number of the job, for pii_stop_job()';
-COMMENT ON COLUMN @extschema@.pii_jobs.kind IS 'what is done: rewrap';
+COMMENT ON COLUMN @extschema@.pii_jobs.kind IS 'what is done: rewrap, seal or unseal';
 COMMENT ON COLUMN @extschema@.pii_jobs."table" IS 'table that it is done to; its OID when it was dropped';
 COMMENT ON COLUMN @extschema@.pii_jobs."column" IS 'column of the table';
 COMMENT ON COLUMN @extschema@.pii_jobs.role IS 'role that started the job, and as which it is done';

@@ -7,6 +7,7 @@
 #include "condition_rewrite.h"
 
 #include "log_guard.h"
+#include "mixed_plan.h"
 #include "own_function.h"
 #include "pg.h"
 #include "pii_class.h"
@@ -44,8 +45,8 @@ Node* WrapEqualsAny(ScalarArrayOpExpr* any) {
   Oid left;
   Oid right;
   op_input_types(any->opno, &left, &right);
-  Oid function =
-      FindFunction(get_func_namespace(get_opcode(any->opno)), "pii_text_eq_any", left, get_array_type(right));
+  Oid function = FindFunction(get_func_namespace(get_opcode(any->opno)), "pii_text_eq_any",
+                              {left, get_array_type(right)});
   return reinterpret_cast<Node*>(
       makeFuncExpr(function, BOOLOID, any->args, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
 }
@@ -119,8 +120,10 @@ PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo par
     query = reinterpret_cast<Query*>(RewriteAll(reinterpret_cast<Node*>(query), nullptr));
   }
   text = CommandTextForOthers(text);
-  return next_planner != nullptr ? next_planner(query, text, options, parameters)
-                                 : standard_planner(query, text, options, parameters);
+  PlannedStmt* plan = next_planner != nullptr ? next_planner(query, text, options, parameters)
+                                              : standard_planner(query, text, options, parameters);
+  SealWhatIsRead(plan);
+  return plan;
 }
 
 }  // namespace

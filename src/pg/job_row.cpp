@@ -23,11 +23,11 @@ bool WriteProgress(const Books& books, JobRun* run, const char* locking) {
       "updated_at = clock_timestamp() WHERE job_id = (SELECT job_id FROM %s WHERE job_id = $1 "
       "AND pid = pg_backend_pid() %s) RETURNING state = 'running'",
       books.table, books.table, locking);
-  const RewrapProgress& progress = run->progress;
+  const SweepProgress& progress = run->progress;
   uint64 rows =
-      WriteJobs(update, {Parameter(run->job.id), Parameter(run->done_before + progress.done),
-                         Parameter(run->done_before + progress.total), Parameter(progress.skipped),
-                         Parameter(progress.member), Parameter(static_cast<int64_t>(progress.block))});
+      RunInBooks(update, {Parameter(run->job.id), Parameter(run->done_before + progress.done),
+                          Parameter(run->done_before + progress.total), Parameter(progress.skipped),
+                          Parameter(progress.member), Parameter(static_cast<int64_t>(progress.block))});
   run->is_unwritten = rows == 0;
   bool is_null;
   return rows > 0 && DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
@@ -38,20 +38,20 @@ void WriteEnd(const Books& books, int64 id, JobState state, const char* error) {
       "UPDATE %s SET state = $2, last_error = $3, pid = NULL, updated_at = clock_timestamp(), "
       "ended_at = clock_timestamp(), rows_total = coalesce(rows_total, rows_done) WHERE job_id = $1",
       books.table);
-  WriteJobs(update, {Parameter(id), Parameter(JobStateName(state)), Parameter(error)});
+  RunInBooks(update, {Parameter(id), Parameter(JobStateName(state)), Parameter(error)});
 }
 
 /// Makes the row this process's, if the job is to run.
 bool TakeRow(int64 id, Job* job) {
-  Books books = OpenBooks();
+  Books books = OpenJobs();
   bool is_there = LockJob(books, "job_id = $1", {Parameter(id)}, job);
   if (is_there && job->state == JobState::kStopping) WriteEnd(books, id, JobState::kStopped, nullptr);
   bool is_to_run = is_there && job->state == JobState::kRunning;
   if (is_to_run) {
-    WriteJobs(psprintf("UPDATE %s SET pid = pg_backend_pid(), run_started_at = clock_timestamp(), "
-                       "updated_at = clock_timestamp(), rows_done_before = rows_done WHERE job_id = $1",
-                       books.table),
-              {Parameter(id)});
+    RunInBooks(psprintf("UPDATE %s SET pid = pg_backend_pid(), run_started_at = clock_timestamp(), "
+                        "updated_at = clock_timestamp(), rows_done_before = rows_done WHERE job_id = $1",
+                        books.table),
+               {Parameter(id)});
   }
   CloseBooks(books);
   return is_to_run;
@@ -75,7 +75,7 @@ const char* NameJob(const Job& job) {
 
 bool WriteEndToRow(JobRun* run, JobState state, const char* error) {
   bool is_over = true;
-  Books books = OpenBooks();
+  Books books = OpenJobs();
   if (LockOwnJob(books, run)) {
     if (run->is_unwritten) WriteProgress(books, run, "");
     is_over = state != JobState::kStopped || run->job.state != JobState::kRunning;
@@ -104,7 +104,7 @@ bool TakeJob(int64 id, JobRun* run) {
 
 bool ReadJobAgain(JobRun* run) {
   StartTransactionCommand();
-  Books books = OpenBooks();
+  Books books = OpenJobs();
   bool goes_on = LockOwnJob(books, run) && run->job.state == JobState::kRunning;
   CloseBooks(books);
   CommitTransactionCommand();
@@ -114,7 +114,7 @@ bool ReadJobAgain(JobRun* run) {
 }
 
 bool NoteJobProgress(JobRun* run) {
-  Books books = OpenBooks();
+  Books books = OpenJobs();
   bool goes_on = WriteProgress(books, run, "FOR UPDATE SKIP LOCKED");
   CloseBooks(books);
   run->is_asked_to_end = !goes_on;
@@ -123,10 +123,10 @@ bool NoteJobProgress(JobRun* run) {
 
 void RewindJob(const JobRun& run) {
   StartTransactionCommand();
-  Books books = OpenBooks();
-  WriteJobs(psprintf("UPDATE %s SET member = 0, block = 0 WHERE job_id = $1 AND pid = pg_backend_pid()",
-                     books.table),
-            {Parameter(run.job.id)});
+  Books books = OpenJobs();
+  RunInBooks(psprintf("UPDATE %s SET member = 0, block = 0 WHERE job_id = $1 AND pid = pg_backend_pid()",
+                      books.table),
+             {Parameter(run.job.id)});
   CloseBooks(books);
   CommitTransactionCommand();
 }

@@ -2,7 +2,7 @@
 
 #include "job_table.h"
 #include "pg.h"
-#include "rewrap.h"
+#include "sweep.h"
 
 namespace pii {
 
@@ -12,9 +12,9 @@ namespace pii {
 struct JobRun {
   Job job;
   LOCKTAG lock;
-  const char* name;         ///< for the log
-  int64_t done_before;      ///< rows_done when this attempt began
-  RewrapProgress progress;  ///< of this attempt
+  const char* name;        ///< for the log
+  int64_t done_before;     ///< rows_done when this attempt began
+  SweepProgress progress;  ///< of this attempt
   bool is_asked_to_end;
   bool is_unwritten;  ///< the row lacks the last progress
 };

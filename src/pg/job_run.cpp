@@ -32,22 +32,18 @@ struct Outcome {
   const char* error;  ///< for last_error; null when it has not failed
 };
 
-using Sweep = void (*)(const Job& job, NoteProgress note, void* context);
-
-void SweepRewrap(const Job& job, NoteProgress note, void* context) {
-  RewrapColumn({job.table, job.column, job.batch, job.pause, job.member, job.block}, note, context);
-}
-
 constexpr struct {
   const char* name;
-  Sweep sweep;
-} kKinds[] = {{"rewrap", SweepRewrap}};
+  SweepKind kind;
+} kKinds[] = {{"rewrap", SweepKind::kRewrap}, {"seal", SweepKind::kSeal}, {"unseal", SweepKind::kUnseal}};
 
-Sweep FindSweep(const char* kind) {
+bool FindKind(const char* name, SweepKind* kind) {
   for (const auto& known : kKinds) {
-    if (strcmp(known.name, kind) == 0) return known.sweep;
+    if (strcmp(known.name, name) != 0) continue;
+    *kind = known.kind;
+    return true;
   }
-  return nullptr;
+  return false;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -120,7 +116,7 @@ void ReloadSettings() {
   ProcessConfigFile(PGC_SIGHUP);
 }
 
-bool NoteBatch(const RewrapProgress& progress, void* context) {
+bool NoteBatch(const SweepProgress& progress, void* context) {
   auto* run = static_cast<JobRun*>(context);
   ReloadSettings();
   run->progress = progress;
@@ -148,14 +144,15 @@ void WorkAsOwner(JobRun* run) {
                     errhint("Start a job as another role.")));
   }
   RequireSealedColumn(run->job.table, run->job.column);
-  Sweep sweep = FindSweep(run->job.kind);
-  if (sweep == nullptr) {
+  const Job& job = run->job;
+  SweepKind kind;
+  if (!FindKind(job.kind, &kind)) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("kind of job does not exist"),
                     errhint("The kinds are: %s.", JobKinds())));
   }
   SetUserIdAndSecContext(run->job.owner, SECURITY_LOCAL_USERID_CHANGE);
   if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-  sweep(run->job, NoteBatch, run);
+  SweepColumn({kind, job.table, job.column, job.batch, job.pause, job.member, job.block}, NoteBatch, run);
   SPI_finish();
 }
 
@@ -219,7 +216,10 @@ Outcome AttemptAgain(JobRun* run) {
 
 }  // namespace
 
-bool IsJobKind(const char* name) { return FindSweep(name) != nullptr; }
+bool IsJobKind(const char* name) {
+  SweepKind kind;
+  return FindKind(name, &kind);
+}
 
 const char* JobKinds() {
   StringInfoData names;

@@ -43,8 +43,8 @@ int64* ListJobs(int* count) {
   *count = 0;
   StartTransactionCommand();
   if (OidIsValid(FindJobTable())) {
-    Books books = OpenBooks();
-    WriteJobs(
+    Books books = OpenJobs();
+    RunInBooks(
         psprintf("SELECT job_id FROM %s WHERE state IN ('running', 'stopping') ORDER BY 1", books.table), {});
     *count = static_cast<int>(SPI_processed);
     jobs = static_cast<int64*>(MemoryContextAlloc(outer, sizeof(int64) * SPI_processed + 1));

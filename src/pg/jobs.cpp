@@ -8,9 +8,9 @@
 #include "job_table.h"
 #include "job_worker.h"
 #include "pg.h"
-#include "rewrap.h"
 #include "sealed_column.h"
 #include "shared_keys.h"
+#include "sweep.h"
 
 namespace pii {
 namespace {
@@ -103,10 +103,10 @@ int64 Continue(const Books& books, const Request& request) {
                       &job)) {
     return 0;
   }
-  WriteJobs(psprintf("UPDATE %s SET state = 'running', batch = $2, pause = $3 * interval '1 microsecond', "
-                     "pid = NULL, ended_at = NULL, last_error = NULL WHERE job_id = $1",
-                     books.table),
-            {Parameter(job.id), Parameter(static_cast<int64_t>(request.batch)), Parameter(request.pause)});
+  RunInBooks(psprintf("UPDATE %s SET state = 'running', batch = $2, pause = $3 * interval '1 microsecond', "
+                      "pid = NULL, ended_at = NULL, last_error = NULL WHERE job_id = $1",
+                      books.table),
+             {Parameter(job.id), Parameter(static_cast<int64_t>(request.batch)), Parameter(request.pause)});
   return job.id;
 }
 
@@ -117,9 +117,10 @@ int64 Insert(const Books& books, const Request& request) {
       "VALUES ($1, $2, $3, $4, $5, $6 * interval '1 microsecond') "
       "ON CONFLICT (relation, attribute) WHERE state IN ('running', 'stopping') DO NOTHING RETURNING job_id",
       books.table);
-  uint64 rows = WriteJobs(insert, {Parameter(request.kind), Parameter(request.table),
-                                   Parameter(request.column), Parameter(request.caller),
-                                   Parameter(static_cast<int64_t>(request.batch)), Parameter(request.pause)});
+  uint64 rows =
+      RunInBooks(insert, {Parameter(request.kind), Parameter(request.table), Parameter(request.column),
+                          Parameter(request.caller), Parameter(static_cast<int64_t>(request.batch)),
+                          Parameter(request.pause)});
   bool is_null;
   return rows == 0 ? 0
                    : DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
@@ -142,7 +143,7 @@ pid_t StartWorker(int64 job) {
 }
 
 int64 StartJob(const Request& request) {
-  Books books = OpenBooks();
+  Books books = OpenJobs();
   int64 job = Continue(books, request);
   if (job == 0) job = Insert(books, request);
   if (job == 0) job = Continue(books, request);
@@ -150,8 +151,8 @@ int64 StartJob(const Request& request) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("another session starts a job on this column"),
                     errhint("SELECT * FROM pii_jobs shows it.")));
   }
-  WriteJobs(psprintf("UPDATE %s SET pid = $2 WHERE job_id = $1", books.table),
-            {Parameter(job), Parameter(static_cast<int64_t>(StartWorker(job)))});
+  RunInBooks(psprintf("UPDATE %s SET pid = $2 WHERE job_id = $1", books.table),
+             {Parameter(job), Parameter(static_cast<int64_t>(StartWorker(job)))});
   CloseBooks(books);
   return job;
 }
@@ -168,7 +169,7 @@ void RequireOwner(const Job& job, Oid caller) {
 bool StopJob(int64 id) {
   Oid caller = GetUserId();
   Job job;
-  Books books = OpenBooks();
+  Books books = OpenJobs();
   if (!LockJob(books, "job_id = $1", {Parameter(id)}, &job)) {
     ereport(ERROR,
             (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("job %lld does not exist", static_cast<long long>(id)),
@@ -178,13 +179,13 @@ bool StopJob(int64 id) {
   bool is_active = job.state == JobState::kRunning || job.state == JobState::kStopping;
   bool is_at_work = is_active && IsAtWork(job);
   if (is_at_work) {
-    WriteJobs(psprintf("UPDATE %s SET state = 'stopping' WHERE job_id = $1", books.table), {Parameter(id)});
+    RunInBooks(psprintf("UPDATE %s SET state = 'stopping' WHERE job_id = $1", books.table), {Parameter(id)});
     kill(job.pid, SIGUSR2);
   } else if (is_active) {
-    WriteJobs(psprintf("UPDATE %s SET state = 'stopped', pid = NULL, ended_at = clock_timestamp() "
-                       "WHERE job_id = $1",
-                       books.table),
-              {Parameter(id)});
+    RunInBooks(psprintf("UPDATE %s SET state = 'stopped', pid = NULL, ended_at = clock_timestamp() "
+                        "WHERE job_id = $1",
+                        books.table),
+               {Parameter(id)});
   }
   CloseBooks(books);
   return is_active;
@@ -203,8 +204,9 @@ PII_FUNCTION(pii_start_job) {
 /// pii_stop_job(bigint) → boolean
 PII_FUNCTION(pii_stop_job) { PG_RETURN_BOOL(pii::StopJob(PG_GETARG_INT64(0))); }
 
-/// Trigger of pii_job. A row says as whom a process works, so that roles that may write any table
-/// (pg_write_all_data) may not write this one, and a publisher may not empty it.
+/// Trigger of pii_job and pii_adopted_column. A row says as whom a process works, or that values are to be
+/// stored as plaintext, so that roles that may write any table (pg_write_all_data) may not write these, and a
+/// publisher may not empty them.
 PII_FUNCTION(pii_job_guard) {
   if (!CALLED_AS_TRIGGER(fcinfo)) elog(ERROR, "pii_job_guard is a trigger function");
   auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
@@ -212,7 +214,7 @@ PII_FUNCTION(pii_job_guard) {
   if (is_remote_truncate || !has_privs_of_role(GetUserId(), trigger->tg_relation->rd_rel->relowner)) {
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                     errmsg("permission denied for table %s", RelationGetRelationName(trigger->tg_relation)),
-                    errhint("Use pii_start_job() and pii_stop_job().")));
+                    errhint("The functions of extension pii write it.")));
   }
   PG_RETURN_POINTER(nullptr);
 }

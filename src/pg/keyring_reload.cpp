@@ -5,9 +5,9 @@
 #include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
-#include "rewrap_target.h"
 #include "settings.h"
 #include "shared_keys.h"
+#include "sweep_target.h"
 
 namespace pii {
 namespace {

@@ -55,9 +55,8 @@ bool IsEquality(uint32_t function) {
          IsOwnFunction(function, "text_eq_pii_text");
 }
 
-uint32_t FindFunction(uint32_t schema, const char* name, uint32_t first, uint32_t second) {
-  Oid types[] = {first, second};
-  oidvector* signature = buildoidvector(types, 2);
+uint32_t FindFunction(uint32_t schema, const char* name, std::initializer_list<uint32_t> types) {
+  oidvector* signature = buildoidvector(types.begin(), static_cast<int>(types.size()));
   Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
                                  PointerGetDatum(signature), ObjectIdGetDatum(schema));
   if (!OidIsValid(function)) elog(ERROR, "function %s of extension pii is missing", name);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 
 namespace pii {
 
@@ -17,6 +18,6 @@ bool IsEquality(uint32_t function);
 
 /// FindFunction returns the function in the extension's schema with this name and these argument types. Not
 /// by name resolution, which asks whether the role may use the schema.
-uint32_t FindFunction(uint32_t schema, const char* name, uint32_t first, uint32_t second);
+uint32_t FindFunction(uint32_t schema, const char* name, std::initializer_list<uint32_t> types);
 
 }  // namespace pii

@@ -97,6 +97,7 @@ extern "C" {
 #include "utils/array.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/datetime.h"
 #include "utils/expandeddatum.h"
 #include "utils/float.h"
@@ -238,8 +239,8 @@ inline bool WalkPlan(PlanState* state, bool (*walker)(PlanState*, void*), void* 
   return planstate_tree_walker(state, plain, context);
 #endif
 }
-inline Node* MutateExpression(Node* node, Node* (*mutator)(Node*, void*)) {
-  return expression_tree_mutator(node, AsCallback(mutator), nullptr);
+inline Node* MutateExpression(Node* node, Node* (*mutator)(Node*, void*), void* context = nullptr) {
+  return expression_tree_mutator(node, AsCallback(mutator), context);
 }
 inline Query* MutateQuery(Query* query, Node* (*mutator)(Node*, void*)) {
   return query_tree_mutator(query, AsCallback(mutator), nullptr, 0);

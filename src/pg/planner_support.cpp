@@ -211,7 +211,7 @@ Node* IndexCondition(const SupportRequestIndexCondition* request) {
   auto* class_name = makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
                                CStringGetTextDatum(pii_class->name_text), false, false);
   Oid search_terms = FindFunction(get_func_namespace(request->funcid), "pii_search_terms",
-                                  types[1 - request->indexarg], TEXTOID);
+                                  {types[1 - request->indexarg], TEXTOID});
   auto* terms = makeFuncExpr(search_terms, get_array_type(index_type), list_make2(other, class_name),
                              InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
   ScalarArrayOpExpr* any = makeNode(ScalarArrayOpExpr);

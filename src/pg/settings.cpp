@@ -29,6 +29,12 @@ const config_enum_entry kScrubbings[] = {
     {nullptr, 0, false},
 };
 
+const config_enum_entry kWriteModes[] = {
+    {"plain", kWritePlain, false},
+    {"sealed", kWriteSealed, false},
+    {nullptr, 0, false},
+};
+
 /// A purpose is one line of the log.
 constexpr size_t kLongestPurpose = 200;
 
@@ -104,6 +110,10 @@ void DefineSettings() {
       "For a restore into a server without the keys. pii_verify_column() finds what is damaged or forged, "
       "once they are there.",
       &settings.accept_unverified, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable(
+      "pii.write_mode", "How new values of adopted columns are stored.",
+      "plain: as plaintext, until every reader of the table is ready. Other columns are sealed all the same.",
+      &settings.write_mode, kWriteSealed, kWriteModes, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable(
       "pii.core_dumps", "Lets a server process that holds keys dump core.",
       "Off, such a process is marked as not dumpable: a core file would hold keys and values.",

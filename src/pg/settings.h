@@ -11,6 +11,9 @@ enum Audit : int { kAuditOff, kAuditReveal, kAuditAll };
 /// LogScrubbing is where the server log goes without literals and parameters (pii.log_scrubbing).
 enum LogScrubbing : int { kScrubOff, kScrubSealed, kScrubAll };
 
+/// WriteMode is how new values of adopted columns are stored (pii.write_mode).
+enum WriteMode : int { kWritePlain, kWriteSealed };
+
 /// The settings under `pii.`, as PostgreSQL keeps them.
 struct Settings {
   char* keyring_file;
@@ -27,6 +30,7 @@ struct Settings {
   int log_scrubbing;
   bool accept_unverified;
   bool core_dumps;
+  int write_mode;
   int build_version;  ///< of the index keys, for the parallel workers of a command that builds indexes
 };
 extern Settings settings;

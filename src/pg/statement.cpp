@@ -3,11 +3,13 @@
 #include "statement.h"
 
 #include "access_log.h"
+#include "alter_column.h"
 #include "condition_rewrite.h"
 #include "expression_guard.h"
 #include "index_check.h"
 #include "index_version.h"
 #include "log_guard.h"
+#include "mixed_plan.h"
 #include "pg.h"
 #include "settings.h"
 
@@ -130,15 +132,17 @@ void RunInScope(PlannedStmt* statement, const char* text, bool read_only_tree, P
   bool writes = OidIsValid(table) && reinterpret_cast<CopyStmt*>(command)->is_from;
   WriteScope outer_write = MayBuildIndex(command) ? EnterBuild() : EnterWriteOf(writes ? table : InvalidOid);
   AccessScope outer = EnterScope(nullptr, table);
-  ++depth;
+  AlterScope outer_alter = EnterAlter(command, ++depth);
   PG_TRY();
   {
     auto next = next_utility != nullptr ? next_utility : standard_ProcessUtility;
     next(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
+    RecordAlter();
   }
   PG_FINALLY();
   {
     --depth;
+    LeaveAlter(outer_alter);
     LeaveScope(outer);
     LeaveWrite(outer_write);
   }
@@ -151,6 +155,7 @@ void RunUtility(PlannedStmt* statement, const char* text, bool read_only_tree, P
   if (depth == 0) BeginStatement();
   if (IsA(statement->utilityStmt, DefineStmt))
     CheckAggregate(reinterpret_cast<DefineStmt*>(statement->utilityStmt));
+  if (IsA(statement->utilityStmt, CopyStmt)) statement = WithoutPlaintext(statement);
   bool is_sealed = WantsSealedText(statement->utilityStmt);
   bool is_build = MayBuildIndex(statement->utilityStmt);
   LocalTransactionId transaction = CurrentLocalTransaction();
@@ -179,6 +184,8 @@ void InstallFrontHooks() {
 }
 
 }  // namespace
+
+int StatementDepth() { return depth; }
 
 void InstallStatementHooks() {
   next_start = ExecutorStart_hook;

@@ -7,4 +7,7 @@ namespace pii {
 /// _PG_init.
 void InstallStatementHooks();
 
+/// StatementDepth returns how many statements are running, one within the other.
+int StatementDepth();
+
 }  // namespace pii

@@ -271,6 +271,36 @@ varlena* Rewrap(varlena* datum, uint16_t legacy_class) {
   return rewrapped;
 }
 
+varlena* SealLegacy(varlena* datum, uint16_t class_id, bool is_padded) {
+  ByteView stored = StoredBytes(datum);
+  if (IsSealed(stored)) return datum;
+  ByteView text = RequireLegacyText(stored);
+  if (is_padded) {
+    int size = bpchartruelen(VARDATA_ANY(datum), static_cast<int>(text.size()));
+    text = text.first(static_cast<size_t>(size));
+  }
+  return SealText(text, class_id);
+}
+
+varlena* Unseal(varlena* datum, bool keeps_canaries) {
+  ByteView stored = StoredBytes(datum);
+  if (!IsSealed(stored)) return datum;
+  SealedValue value = ParseStored(stored);
+  char* buffer;
+  size_t size;
+  bool is_canary = false;
+  Status status = RevealUtf8(value, VARHDRSZ, &buffer, &size, &is_canary);
+  if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
+  if (is_canary && keeps_canaries) {
+    WipeAndFree(buffer, VARHDRSZ + size);
+    return datum;
+  }
+  NoteRevealed(value, is_canary);
+  Rendered plain = ToServerText(buffer, VARHDRSZ, size);
+  SET_VARSIZE(plain.buffer, VARHDRSZ + plain.size);
+  return reinterpret_cast<varlena*>(plain.buffer);
+}
+
 Rendered RenderPlain(const varlena* datum, size_t head) {
   ByteView stored = StoredBytes(datum);
   if (!IsSealed(stored)) return CopyLegacy(datum, head);

@@ -40,6 +40,15 @@ varlena* ChangeClass(uintptr_t datum, int32_t declared_class, uint16_t class_id)
 /// `legacy_class`.
 varlena* Rewrap(varlena* datum, uint16_t legacy_class);
 
+/// SealLegacy seals legacy plaintext for `class_id`; a sealed value is returned as it is. `is_padded`:
+/// trailing blanks are no part of the plaintext.
+varlena* SealLegacy(varlena* datum, uint16_t class_id, bool is_padded);
+
+/// Unseal gives a sealed value as plaintext, the way it stood in the column before it was adopted; legacy
+/// plaintext, and with `keeps_canaries` a canary, as it is. Nobody's privilege is asked for: the caller
+/// stores it.
+varlena* Unseal(varlena* datum, bool keeps_canaries);
+
 /// A form of a value, in a palloc'ed buffer: `head` bytes that are the caller's, `size` bytes of text in the
 /// server's encoding, a NUL.
 struct Rendered {

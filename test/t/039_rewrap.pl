@@ -361,14 +361,106 @@ $node->safe_psql('postgres', 'ALTER TABLE people ENABLE ROW LEVEL SECURITY; CREA
 $node->fails($call, '42501', qr/row level security of relation "people" applies to you\nHINT:  Rewrap it as the owner of the table\./, 'with row level security', user => 'updater');
 rewraps('0', 'with row level security, a superuser');
 $node->safe_psql('postgres', 'ALTER TABLE people OWNER TO owner; ALTER TABLE people FORCE ROW LEVEL SECURITY');
-$node->fails($call, '42501', qr/row level security/, 'with row level security that is forced on the owner', user => 'owner');
+$node->fails($call, '42501', qr/row level security of relation "people" applies to you/, 'with row level security that is forced on the owner', user => 'owner');
+my $forced = qr/row level security of relation "people" applies to role "owner"\nHINT:  Rewrap it as a role that it does not apply to\./;
+$node->fails($call, '42501', $forced, 'with row level security that is forced on the owner, a superuser');
 $node->safe_psql('postgres', 'ALTER TABLE people NO FORCE ROW LEVEL SECURITY');
 rewraps('0', 'with row level security, the owner', user => 'owner');
 end_rotation('people');
-begin_rotation(filled(10) . q{; CREATE TABLE searched (LIKE people INCLUDING ALL, k pii_blind_index GENERATED ALWAYS AS (pii_blind_index(ssn)) STORED);
-	INSERT INTO searched (id, ssn) VALUES (1, 'x'); GRANT SELECT, UPDATE ON people, searched TO updater; GRANT SELECT (ssn), UPDATE (ssn) ON people TO of_column});
-rewraps('1', 'who may not search a blind index moves it all the same: the owner of the table does it', table => 'searched', user => 'updater');
-end_rotation('people, searched');
+
+# ---------------------------------------------------------------------------------------------------------------------
+# As whom
+
+begin_rotation(filled(10) . q{; GRANT SELECT, UPDATE ON people TO updater; GRANT SELECT (ssn), UPDATE (ssn) ON people TO of_column});
+$node->fails($call, '42501', qr/permission denied for table people/, 'who may not read the places of the rows', user => 'of_column');
+$node->safe_psql('postgres', 'GRANT SELECT (ctid) ON people TO of_column');
+rewraps('10', 'who may read them and the column', user => 'of_column');
+end_rotation('people');
+
+begin_rotation(q{CREATE TABLE people (id int, ssn pii_text(ssn), k pii_blind_index GENERATED ALWAYS AS (pii_blind_index(ssn)) STORED);
+	INSERT INTO people (id, ssn) VALUES (1, 'x'); GRANT SELECT, UPDATE ON people TO updater; ALTER TABLE people OWNER TO owner});
+foreach my $role (qw(updater owner))
+{
+	$node->fails($call, '42501', qr/role "$role" may not search values of class ssn/, "a blind index without SEARCH: $role", user => $role);
+	$node->safe_psql('postgres', "SELECT pii_grant('$role', 'ssn', 'SEARCH')");
+	rewraps('1', "a blind index with SEARCH: $role", user => $role);
+	$node->rotate('seal');
+}
+end_rotation('people');
+
+# Each partition asks for rights of its own, if there is anything to move, and may have another owner.
+begin_rotation(q{CREATE SCHEMA parts; CREATE TABLE people (id int, ssn pii_text(ssn)) PARTITION BY LIST (id); CREATE TABLE people_1 PARTITION OF people FOR VALUES IN (1);
+	CREATE TABLE parts.people_2 PARTITION OF people FOR VALUES IN (2); CREATE TABLE people_3 PARTITION OF people FOR VALUES IN (3);
+	INSERT INTO people SELECT 1 + i % 2, i::text FROM generate_series(1, 20) i; GRANT UPDATE (ssn) ON people TO updater; ALTER TABLE people OWNER TO owner});
+foreach my $role (qw(updater owner))
+{
+	$node->fails($call, '42501', qr/permission denied for table people_1/, "no rights on a partition: $role", user => $role);
+	$node->safe_psql('postgres', "GRANT UPDATE (ssn) ON people_1 TO $role");
+	$node->fails($call, '42501', qr/permission denied for table people_1/, "UPDATE on a partition, and not SELECT: $role", user => $role);
+	$node->safe_psql('postgres', "GRANT SELECT ON people_1 TO $role");
+	$node->fails($call, '42501', qr/permission denied for schema parts/, "no rights on the schema of another one: $role", user => $role);
+	$node->safe_psql('postgres', "GRANT USAGE ON SCHEMA parts TO $role; GRANT SELECT, UPDATE (ssn) ON parts.people_2 TO $role");
+	rewraps('10', "what those before it have left: $role", user => $role);
+	$node->rotate('seal');
+}
+$node->safe_psql('postgres', 'ALTER TABLE people_1 ENABLE ROW LEVEL SECURITY');
+my $of_partition = qr/row level security of relation "people_1" applies to role "updater"\nHINT:  Rewrap it as a role that it does not apply to\./;
+$node->fails($call, '42501', $of_partition, 'row level security of a partition', user => 'updater');
+end_rotation('people');
+
+# What the owner's code names without a schema is found by the search_path of the caller: his own functions run as himself, and he gains
+# nothing by them.
+begin_rotation(q{CREATE ROLE hijacker LOGIN; CREATE ROLE member LOGIN IN ROLE owner; CREATE ROLE lone_member LOGIN NOINHERIT IN ROLE owner;
+	CREATE SCHEMA hijack AUTHORIZATION hijacker; GRANT USAGE ON SCHEMA hijack TO PUBLIC; ALTER ROLE hijacker SET search_path = hijack, public;
+	CREATE TABLE seen (place text, what text, who text DEFAULT current_user); GRANT INSERT ON seen TO PUBLIC;
+	CREATE FUNCTION note(place text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (place, 'own'); RETURN true; END $$;
+	CREATE FUNCTION hijack.note(place text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (place, 'hijacked'); RETURN true; END $$;
+	CREATE FUNCTION look(place text, id int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN note(place); END $$;
+	CREATE FUNCTION note_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM note(TG_NAME); RETURN NEW; END $$;
+	CREATE TABLE people (id int, ssn pii_text(ssn), looked bool GENERATED ALWAYS AS (look('generated', id)) STORED, CHECK (look('check', id)));
+	CREATE INDEX ON people (look('index', id)) WHERE ssn IS NOT NULL;
+	CREATE TRIGGER before BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION note_trigger();
+	CREATE CONSTRAINT TRIGGER deferred AFTER UPDATE ON people DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note_trigger();
+	GRANT SELECT, UPDATE ON people TO hijacker, lone_member; ALTER TABLE people OWNER TO owner; INSERT INTO people SELECT i, i::text FROM generate_series(1, 10) i});
+
+sub runs_as
+{
+	my ($expected, $name, %params) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$node->safe_psql('postgres', 'TRUNCATE seen');
+	rewraps('10', $name, %params);
+	$node->gives(q{SELECT string_agg(DISTINCT place, ' ' ORDER BY place), string_agg(DISTINCT what || ' ' || who, ', ') FROM seen},
+		"before check deferred generated index|$expected", "$name: as whom");
+	$node->rotate('seal');
+	return;
+}
+
+runs_as('hijacked hijacker', 'who is not the owner', user => 'hijacker');
+runs_as('own lone_member', 'a member of the owner who does not inherit his rights', user => 'lone_member');
+runs_as('own owner', 'the owner', user => 'owner');
+runs_as('own owner', 'a member of the owner', user => 'member');
+runs_as('own owner', 'a superuser');
+
+# Nor does the owner gain by a superuser: nothing of his code is left to run with more than his rights.
+$node->safe_psql('postgres', q{CREATE TABLE side (id int); GRANT INSERT ON side TO owner; TRUNCATE seen;
+	CREATE CONSTRAINT TRIGGER side AFTER INSERT ON side DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note_trigger();
+	CREATE OR REPLACE FUNCTION note_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen VALUES (TG_NAME, 'own'); RETURN NEW; END $$;
+	DROP TRIGGER before ON people; DROP TRIGGER deferred ON people});
+my %leaves = (
+	'a deferred trigger of another table' => [ 'INSERT INTO side VALUES (1)' ],
+	'a setting' => [ q{PERFORM set_config('search_path', 'hijack', false)} ],
+	'a trigger that it defers' => [ 'SET CONSTRAINTS ALL DEFERRED; INSERT INTO side VALUES (1)', qr/cannot fire deferred trigger/ ],
+	'a temporary table' => [ 'CREATE TEMP TABLE people (id int)', qr/cannot create temporary table/ ]);
+foreach my $leave (sort keys %leaves)
+{
+	my ($does, $error) = @{ $leaves{$leave} };
+	$node->safe_psql('postgres', "CREATE OR REPLACE FUNCTION note(place text) RETURNS bool LANGUAGE plpgsql AS \$\$ BEGIN $does; RETURN true; END \$\$");
+	if (defined $error) { $node->fails($call, '42501', $error, "the owner's code leaves $leave"); next }
+	$node->gives("$call; SHOW search_path", qq{10\n"\$user", public}, "the owner's code leaves $leave");
+	$node->rotate('seal');
+}
+$node->gives(q{SELECT DISTINCT who FROM seen WHERE place = 'side'}, 'owner', 'a deferred trigger of another table runs as the owner');
+end_rotation('people, seen, side');
 
 $_->quit foreach $one, $two, $three;
 $node->stop;

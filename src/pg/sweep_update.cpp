@@ -1,6 +1,8 @@
-#include "rewrap_update.h"
+#include "sweep_update.h"
 
+#include "adopted_column.h"
 #include "pg.h"
+#include "privileges.h"
 #include "sealed_column.h"
 
 namespace pii {
@@ -22,20 +24,69 @@ Oid ActingRole(Relation table) {
   return has_privs_of_role(GetUserId(), owner) ? owner : GetUserId();
 }
 
+/// The class that a column declares; every class (kEveryClass) when it declares none.
+int32 DeclaredClassOf(Oid table, AttrNumber column) {
+  Oid type;
+  int32 modifier;
+  Oid collation;
+  get_atttypetypmodcoll(table, column, &type, &modifier, &collation);
+  getBaseTypeAndTypmod(type, &modifier);
+  return modifier < 0 ? kEveryClass : modifier;
+}
+
+/// What UPDATE sets the column to. To unseal, it is the trigger pii_write_mode that changes the row.
+const char* NewValue(Relation table, const char* column_name, SweepKind kind) {
+  const char* column = quote_identifier(column_name);
+  const char* schema = ExtensionSchema(RelationGetRelid(table), column_name);
+  AttrNumber number = get_attnum(RelationGetRelid(table), column_name);
+  switch (kind) {
+    case SweepKind::kRewrap:
+      return psprintf("%s.pii_rewrap(%s)", schema, column);
+    case SweepKind::kSeal:
+      return psprintf("%s.pii_seal_adopted(%s, %d, %s)", schema, column,
+                      Max(DeclaredClassOf(RelationGetRelid(table), number), 0),
+                      FindAdopted(RelationGetRelid(table), number).is_padded ? "true" : "false");
+    default:
+      return column;
+  }
+}
+
+/// The current user before another one acted, and the settings of then.
+struct Caller {
+  Oid user;
+  int security;
+  int nest_level;
+};
+
+/// Lets `role` act. One without the rights of the caller must leave nothing behind that runs with those:
+/// no deferred trigger, temporary table, cursor or setting.
+Caller ActAs(Oid role) {
+  Caller caller;
+  GetUserIdAndSecContext(&caller.user, &caller.security);
+  caller.nest_level = NewGUCNestLevel();
+  int limits = SECURITY_LOCAL_USERID_CHANGE;
+  if (!has_privs_of_role(role, caller.user)) limits |= SECURITY_RESTRICTED_OPERATION;
+  SetUserIdAndSecContext(role, caller.security | limits);
+  return caller;
+}
+
+void ActAsBefore(const Caller& caller) {
+  AtEOXact_GUC(false, caller.nest_level);
+  SetUserIdAndSecContext(caller.user, caller.security);
+}
+
 }  // namespace
 
-int64_t UpdateRows(Relation table, const char* column_name, Datum* places, int count) {
+int64_t UpdateRows(Relation table, const char* column_name, SweepKind kind, Datum* places, int count) {
   const char* column = quote_identifier(column_name);
-  const char* query =
-      psprintf("UPDATE ONLY %s SET %s = %s.pii_rewrap(%s) WHERE ctid OPERATOR(pg_catalog.=) ANY ($1)",
-               NameOf(table), column, ExtensionSchema(RelationGetRelid(table), column_name), column);
+  const char* query = psprintf("UPDATE ONLY %s SET %s = %s WHERE ctid OPERATOR(pg_catalog.=) ANY ($1)",
+                               NameOf(table), column, NewValue(table, column_name, kind));
   Datum array =
       PointerGetDatum(construct_array(places, count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
   Oid type = TIDARRAYOID;
-  Oid caller;
-  int security;
-  GetUserIdAndSecContext(&caller, &security);
-  SetUserIdAndSecContext(ActingRole(table), security | SECURITY_LOCAL_USERID_CHANGE);
+  Caller caller = ActAs(ActingRole(table));
+  // At the commit, deferred triggers would run as the caller.
+  if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) < 0) elog(ERROR, "could not set constraints");
   if (SPI_execute_with_args(query, 1, &type, &array, nullptr, false, 0) != SPI_OK_UPDATE) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("a rule of relation \"%s\" does something else instead of UPDATE",
@@ -43,10 +94,7 @@ int64_t UpdateRows(Relation table, const char* column_name, Datum* places, int c
                     errhint("Disable it (ALTER TABLE ... DISABLE RULE), and call again.")));
   }
   auto moved = static_cast<int64>(SPI_processed);
-  // At the commit, deferred triggers would run as the caller.
-  if (table->trigdesc != nullptr && SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) < 0)
-    elog(ERROR, "could not run deferred triggers");
-  SetUserIdAndSecContext(caller, security);
+  ActAsBefore(caller);
   return moved;
 }
 
@@ -71,7 +119,7 @@ ErrorData* EndFailedUpdate(MemoryContext context, ResourceOwner owner) {
 
 }  // namespace
 
-int64_t TryUpdateRows(Relation table, const char* column, Datum* places, int count) {
+int64_t TryUpdateRows(Relation table, const char* column, SweepKind kind, Datum* places, int count) {
   volatile int64 moved = 0;
   ErrorData* volatile error = nullptr;
   MemoryContext context = CurrentMemoryContext;
@@ -82,7 +130,7 @@ int64_t TryUpdateRows(Relation table, const char* column, Datum* places, int cou
   {
     set_config_option("lock_timeout", kLongestWait, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
                       false);
-    moved = UpdateRows(table, column, places, count);
+    moved = UpdateRows(table, column, kind, places, count);
     ReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
@@ -97,20 +145,23 @@ int64_t TryUpdateRows(Relation table, const char* column, Datum* places, int cou
   return moved;
 }
 
-void CheckMayUpdate(Oid table, const char* column) {
+void CheckMayUpdate(Oid table, const char* column, SweepKind kind) {
   AttrNumber number = RequireSealedColumn(table, column);
-  char kind = get_rel_relkind(table);
-  if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) {
+  char relkind = get_rel_relkind(table);
+  if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE) {
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table", get_rel_name(table)),
                     errhint("A materialized view is sealed anew by REFRESH MATERIALIZED VIEW.")));
   }
+  if (kind != SweepKind::kRewrap && !pg_class_ownercheck(table, GetUserId()))
+    aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
+  if (kind == SweepKind::kUnseal) RequireReveal(DeclaredClassOf(table, number));
   AclResult result = pg_class_aclcheck(table, GetUserId(), ACL_UPDATE);
   if (result != ACLCHECK_OK) result = pg_attribute_aclcheck(table, number, GetUserId(), ACL_UPDATE);
   if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_TABLE, get_rel_name(table));
   if (check_enable_rls(table, InvalidOid, true) != RLS_ENABLED) return;
   ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                   errmsg("row level security of relation \"%s\" applies to you", get_rel_name(table)),
-                  errhint("Rewrap it as the owner of the table.")));
+                  errhint("Do it as the owner of the table.")));
 }
 
 void CheckMayUpdateMember(Relation member) {
@@ -124,7 +175,7 @@ void CheckMayUpdateMember(Relation member) {
   ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                   errmsg("row level security of relation \"%s\" applies to role \"%s\"",
                          RelationGetRelationName(member), GetUserNameFromId(ActingRole(member), false)),
-                  errhint("Rewrap it as a role that it does not apply to.")));
+                  errhint("Do it as a role that it does not apply to.")));
 }
 
 }  // namespace pii

@@ -7,8 +7,15 @@ struct TupleTableSlot;
 
 namespace pii {
 
-/// RewrapTarget is what the values of a column and its blind indexes are to be moved to, in one table.
-struct RewrapTarget {
+/// SweepKind is what a sweep does.
+enum class SweepKind : uint8_t {
+  kRewrap,  ///< moves values and their blind indexes to the primary key versions
+  kSeal,    ///< seals plaintext of an adopted column
+  kUnseal,  ///< turns values of an adopted column into plaintext
+};
+
+/// SweepTarget is what a sweep makes of the values of a column and its blind indexes, in one table.
+struct SweepTarget {
   static constexpr int kMost = 64;
 
   struct Key {
@@ -20,6 +27,7 @@ struct RewrapTarget {
     int16_t key;  ///< counted from 0
   };
 
+  SweepKind kind;
   int16_t column;
   uint16_t seal_version;
   uint16_t index_version;  ///< that writes use: the primary one, or one that a unique index holds it to
@@ -29,18 +37,18 @@ struct RewrapTarget {
   Index indexes[kMost];  ///< B-trees on pii_blind_index(column): which version a row is under they alone know
 };
 
-/// FindRewrapTarget looks it up in a table that has the column; keys are loaded.
-RewrapTarget FindRewrapTarget(RelationData* table, const char* column);
+/// FindSweepTarget looks it up in a table that has the column; keys are loaded.
+SweepTarget FindSweepTarget(RelationData* table, const char* column, SweepKind kind);
 
-/// IsDue tells by the row alone whether it has a version that is not the target's.
-bool IsDue(const RewrapTarget& target, TupleTableSlot* row);
+/// IsDue tells by the row alone whether it is to be changed: by the versions, or the form, of what it holds.
+bool IsDue(const SweepTarget& target, TupleTableSlot* row);
 
 /// RowVisitor gets the rows one by one; false ends the visit.
 using RowVisitor = bool (*)(TupleTableSlot* row, void* context);
 
 /// VisitIndexedElsewhere visits the rows, as the active snapshot sees them, that an index of the target has
 /// under another version. False when the visitor ended it.
-bool VisitIndexedElsewhere(RelationData* table, const RewrapTarget& target, RowVisitor visit, void* context);
+bool VisitIndexedElsewhere(RelationData* table, const SweepTarget& target, RowVisitor visit, void* context);
 
 /// HasEntryOfVersion tells whether a B-tree whose first key is a blind index has an entry of a key version,
 /// as the active snapshot sees it.

@@ -1,5 +1,6 @@
-// Rewrapping a column: the values of old key versions are sealed again under the primary one, a batch of rows
-// and a transaction at a time, while others read and write the table.
+// A sweep over a column: rows that are due, values of old key versions that are to be rewrapped or plaintext
+// that is to be sealed, are changed a batch and a transaction at a time, while others read and write the
+// table.
 //
 // Rows change by UPDATE, so that triggers, generated columns, indexes and replication see what they always
 // see. Which rows to change is found here instead, by the header of the value, because SQL cannot say two
@@ -13,13 +14,14 @@
 //   it is committed PostgreSQL prunes what it left behind, which makes room on the page for the second, and
 //   so on. The table grows by about an eighth and not to its double.
 
-#include "rewrap.h"
+#include "sweep.h"
 
 #include "pg.h"
-#include "rewrap_target.h"
-#include "rewrap_update.h"
 #include "sealed_column.h"
 #include "shared_keys.h"
+#include "sweep_phase.h"
+#include "sweep_target.h"
+#include "sweep_update.h"
 
 namespace pii {
 namespace {
@@ -38,11 +40,11 @@ struct Batch {
 
 /// A run over one table after the other.
 struct Run {
-  Rewrap given;
+  Sweep given;
   NameData column;
   NoteProgress note;
   void* context;
-  RewrapProgress progress;
+  SweepProgress progress;
   Oid table;  ///< the member of the tree that it is at
   bool ends;  ///< NoteProgress said so
 };
@@ -104,7 +106,7 @@ bool IsOlder(const Age& age, TupleTableSlot* row) {
 
 /// Collects rows that are due from block `*block` on, those of one round, until the batch is full, which it
 /// is at the end of a page, or `end` is reached. `*block` is then where to go on.
-void Collect(Relation table, const RewrapTarget& target, const Age& age, int round, int most, BlockNumber end,
+void Collect(Relation table, const SweepTarget& target, const Age& age, int round, int most, BlockNumber end,
              BlockNumber* block, Batch* batch) {
   ItemPointerData first;
   ItemPointerData last;
@@ -153,7 +155,7 @@ void Commit(Run* run, int64 moved) {
 /// A transaction that moves a batch: a table, what its rows are to be moved to, and memory that ends with it.
 struct Step {
   Relation table;
-  RewrapTarget target;
+  SweepTarget target;
   Batch batch;
   MemoryContext work;
   MemoryContext outer;
@@ -163,18 +165,18 @@ Step BeginStep(const Run& run) {
   Step step{};
   step.work = AllocSetContextCreate(CurrentMemoryContext, "pii rewrap", ALLOCSET_DEFAULT_SIZES);
   step.outer = MemoryContextSwitchTo(step.work);
-  CheckMayUpdate(run.given.table, NameStr(run.column));  // it may have been revoked
+  CheckMayUpdate(run.given.table, NameStr(run.column), run.given.kind);  // it may have been revoked
   step.table = OpenMember(run);
-  step.target = FindRewrapTarget(step.table, NameStr(run.column));
+  step.target = FindSweepTarget(step.table, NameStr(run.column), run.given.kind);
   PushActiveSnapshot(GetTransactionSnapshot());
   return step;
 }
 
 /// Moves what was collected and commits. Gives the number of rows that were moved.
 int64 EndStep(Run* run, const Step& step) {
-  int64 moved = step.batch.count > 0
-                    ? TryUpdateRows(step.table, NameStr(run->column), step.batch.places, step.batch.count)
-                    : 0;
+  int64 moved = step.batch.count > 0 ? TryUpdateRows(step.table, NameStr(run->column), run->given.kind,
+                                                     step.batch.places, step.batch.count)
+                                     : 0;
   PopActiveSnapshot();
   run->progress.skipped += step.batch.skipped + (step.batch.count - moved);
   table_close(step.table, NoLock);
@@ -193,7 +195,7 @@ int64 MoveBatch(Run* run, const Age& age, int round, BlockNumber end, BlockNumbe
 }
 
 /// Visits the rows of a table that are due by themselves.
-void VisitDue(Relation table, const RewrapTarget& target, RowVisitor visit, void* context) {
+void VisitDue(Relation table, const SweepTarget& target, RowVisitor visit, void* context) {
   TupleTableSlot* slot = table_slot_create(table, nullptr);
   TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, nullptr);
   while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
@@ -205,7 +207,7 @@ void VisitDue(Relation table, const RewrapTarget& target, RowVisitor visit, void
 }
 
 /// Is there a row that an index has elsewhere?
-bool HasIndexedElsewhere(Relation table, const RewrapTarget& target) {
+bool HasIndexedElsewhere(Relation table, const SweepTarget& target) {
   auto stop = [](TupleTableSlot*, void*) { return false; };
   PushActiveSnapshot(GetTransactionSnapshot());
   bool has = !VisitIndexedElsewhere(table, target, stop, nullptr);
@@ -217,7 +219,8 @@ bool HasIndexedElsewhere(Relation table, const RewrapTarget& target) {
 void SweepTable(Run* run, BlockNumber begin) {
   Relation table = OpenMember(*run);
   BlockNumber blocks = RelationGetNumberOfBlocks(table);
-  Age age{HasIndexedElsewhere(table, FindRewrapTarget(table, NameStr(run->column))), ReadNextTransactionId()};
+  Age age{HasIndexedElsewhere(table, FindSweepTarget(table, NameStr(run->column), run->given.kind)),
+          ReadNextTransactionId()};
   table_close(table, NoLock);
   for (BlockNumber chunk = begin; chunk < blocks && !run->ends; chunk += kChunkBlocks) {
     BlockNumber end = Min(blocks - chunk, kChunkBlocks) + chunk;
@@ -250,10 +253,13 @@ int64 MoveIndexed(Run* run, int64* found) {
   return EndStep(run, step);
 }
 
-[[noreturn]] void ReportStuck(Relation table) {
+[[noreturn]] void ReportStuck(const Run& run, Relation table) {
+  bool is_rewrap = run.given.kind == SweepKind::kRewrap;
   ereport(ERROR,
           (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-           errmsg("rows of relation \"%s\" stay under old key versions", RelationGetRelationName(table)),
+           is_rewrap
+               ? errmsg("rows of relation \"%s\" stay under old key versions", RelationGetRelationName(table))
+               : errmsg("rows of relation \"%s\" stay as they were", RelationGetRelationName(table)),
            errdetail("UPDATE leaves them as they are."),
            errhint("Look for a trigger that restores the column or returns NULL, disable it, and call "
                    "again.")));
@@ -284,8 +290,9 @@ void MoveHeld(Run* run) {
   TupleTableSlot* slot = table_slot_create(step.table, nullptr);
   if (place != nullptr && LockRow(step.table, place, slot) && (by_index || IsDue(step.target, slot))) {
     *place = slot->tts_tid;
-    moved = UpdateRows(step.table, NameStr(run->column), step.batch.places, step.batch.count);
-    if (moved == 0) ReportStuck(step.table);
+    moved =
+        UpdateRows(step.table, NameStr(run->column), run->given.kind, step.batch.places, step.batch.count);
+    if (moved == 0) ReportStuck(*run, step.table);
   }
   ExecDropSingleTupleTableSlot(slot);
   PopActiveSnapshot();
@@ -322,7 +329,7 @@ void FinishTable(Run* run) {
     in_vain = in_vain_now ? in_vain + 1 : 0;
     last_found = found;
     if (in_vain < kMostInVain) continue;
-    ReportStuck(OpenMember(*run));
+    ReportStuck(*run, OpenMember(*run));
   }
 }
 
@@ -343,9 +350,9 @@ List* MembersOf(Oid table) {
 }
 
 /// Counts what is due, which is to be told beside what is done.
-int64 CountDue(Oid member, const char* column) {
+int64 CountDue(Oid member, const char* column, SweepKind kind) {
   Relation table = table_open(member, NoLock);
-  RewrapTarget target = FindRewrapTarget(table, column);
+  SweepTarget target = FindSweepTarget(table, column, kind);
   int64 due = 0;
   if (HasIndexedElsewhere(table, target)) {
     due = static_cast<int64>(Max(table->rd_rel->reltuples, 0.0f));
@@ -362,6 +369,26 @@ int64 CountDue(Oid member, const char* column) {
   return due;
 }
 
+bool WasDropped(const Run& run, Oid member) {
+  return member != run.given.table && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(member));
+}
+
+/// New values have been written in the new form since the sweep began; what older transactions wrote
+/// meanwhile is looked for once they are over.
+void FinishPhase(Run* run, List* members) {
+  WaitForWriters(members);
+  ListCell* cell;
+  foreach (cell, members) {
+    run->table = lfirst_oid(cell);
+    if (!run->ends && !WasDropped(*run, run->table)) FinishTable(run);
+  }
+  if (run->ends) return;
+  Sweep sweep = run->given;
+  sweep.column = NameStr(run->column);
+  EndPhase(sweep);
+  SPI_commit();
+}
+
 }  // namespace
 
 int64_t PauseOf(const Interval* pause) {
@@ -372,31 +399,34 @@ int64_t PauseOf(const Interval* pause) {
   return pause->time;
 }
 
-void RewrapColumn(const Rewrap& given, NoteProgress note, void* context) {
+void SweepColumn(const Sweep& given, NoteProgress note, void* context) {
   Run run{};
   run.given = given;
   namestrcpy(&run.column, given.column);
   run.note = note;
   run.context = context;
-  CheckMayUpdate(given.table, given.column);
+  CheckMayUpdate(given.table, given.column, given.kind);
   CurrentProtector();  // without keys nothing can be done
+  bool has_phase = BeginPhase(given);
+  CommandCounterIncrement();
 
   // The list outlives the transactions; SPI's memory of this connection does.
   List* members = MembersOf(given.table);
   ListCell* cell;
   foreach (cell, members) {
-    if (lfirst_oid(cell) >= given.member) run.progress.total += CountDue(lfirst_oid(cell), given.column);
+    if (lfirst_oid(cell) >= given.member)
+      run.progress.total += CountDue(lfirst_oid(cell), given.column, given.kind);
   }
   SPI_commit();
   foreach (cell, members) {
     if (lfirst_oid(cell) < given.member || run.ends) continue;
     run.table = lfirst_oid(cell);
-    bool was_dropped = !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(run.table));
-    if (was_dropped && run.table != given.table) continue;  // a partition
+    if (WasDropped(run, run.table)) continue;  // a partition
     SweepTable(&run, run.table == given.member ? given.block : 0);
     FinishTable(&run);
   }
-  if (run.ends) return;
+  if (has_phase && !run.ends) FinishPhase(&run, members);
+  if (run.ends || given.kind != SweepKind::kRewrap) return;
   Relation table = table_open(given.table, AccessShareLock);
   TellWhatStays(table, NameStr(run.column));
   table_close(table, AccessShareLock);

@@ -1,4 +1,4 @@
-#include "rewrap_target.h"
+#include "sweep_target.h"
 
 #include "blind_index.h"
 #include "bytes.h"
@@ -24,6 +24,14 @@ uint16_t SealVersion(Datum value) {
   return version;
 }
 
+/// Does a value begin as sealed ones do, and no text can?
+bool HasMark(Datum value) {
+  auto* head = reinterpret_cast<varlena*>(PG_DETOAST_DATUM_SLICE(value, 0, 1));
+  bool has = VARSIZE_ANY_EXHDR(head) == 1 && *VARDATA_ANY(head) == '\0';
+  if (reinterpret_cast<Pointer>(head) != DatumGetPointer(value)) pfree(head);
+  return has;
+}
+
 uint16_t VersionOfHash(Datum hash) {
   return LoadBigEndian16(reinterpret_cast<uint8_t*>(DatumGetPointer(hash)));
 }
@@ -37,8 +45,8 @@ uint16_t VersionOfWords(Datum words) {
   return version;
 }
 
-void AddKeys(Relation table, RewrapTarget* target) {
-  for (int i = 0; i < table->rd_att->natts && target->key_count < RewrapTarget::kMost; ++i) {
+void AddKeys(Relation table, SweepTarget* target) {
+  for (int i = 0; i < table->rd_att->natts && target->key_count < SweepTarget::kMost; ++i) {
     Transform transform;
     Node* expression = GenerationExpression(table, static_cast<AttrNumber>(i + 1));
     if (SourceColumn(expression, &transform) != target->column || PinnedVersion(expression) != 0) continue;
@@ -46,7 +54,7 @@ void AddKeys(Relation table, RewrapTarget* target) {
   }
 }
 
-void AddIndexes(Relation table, RewrapTarget* target) {
+void AddIndexes(Relation table, SweepTarget* target) {
   List* indexes = RelationGetIndexList(table);
   ListCell* cell;
   foreach (cell, indexes) {
@@ -57,7 +65,7 @@ void AddIndexes(Relation table, RewrapTarget* target) {
       Transform transform;
       Node* expression = KeyExpression(index, key);
       bool counts = SourceColumn(expression, &transform) == target->column && transform != Transform::kWord &&
-                    PinnedVersion(expression) == 0 && target->index_count < RewrapTarget::kMost;
+                    PinnedVersion(expression) == 0 && target->index_count < SweepTarget::kMost;
       if (counts)
         target->indexes[target->index_count++] = {RelationGetRelid(index), static_cast<int16_t>(key)};
     }
@@ -175,10 +183,13 @@ void TellUncounted(Relation table, AttrNumber column) {
 
 }  // namespace
 
-RewrapTarget FindRewrapTarget(Relation table, const char* column) {
-  RewrapTarget target{};
+SweepTarget FindSweepTarget(Relation table, const char* column, SweepKind kind) {
+  SweepTarget target{};
+  target.kind = kind;
   target.column = RequireSealedColumn(RelationGetRelid(table), column);  // it may be gone by now
   CurrentProtector();
+  // The hash of a value is the same in either form.
+  if (kind != SweepKind::kRewrap) return target;
   target.seal_version = SealPrimary();
   target.index_version = ColumnIndexVersion(RelationGetRelid(table), target.column, nullptr);
   AddKeys(table, &target);
@@ -186,14 +197,15 @@ RewrapTarget FindRewrapTarget(Relation table, const char* column) {
   return target;
 }
 
-bool IsDue(const RewrapTarget& target, TupleTableSlot* row) {
+bool IsDue(const SweepTarget& target, TupleTableSlot* row) {
   bool is_null;
   Datum value = slot_getattr(row, target.column, &is_null);
   if (is_null) return false;
+  if (target.kind != SweepKind::kRewrap) return HasMark(value) == (target.kind == SweepKind::kUnseal);
   uint16_t version = SealVersion(value);
   if (version != 0 && version != target.seal_version) return true;
   for (int i = 0; i < target.key_count; ++i) {
-    const RewrapTarget::Key& key = target.keys[i];
+    const SweepTarget::Key& key = target.keys[i];
     value = slot_getattr(row, key.attribute, &is_null);
     if (is_null) continue;
     version = key.is_array ? VersionOfWords(value) : VersionOfHash(value);
@@ -204,7 +216,7 @@ bool IsDue(const RewrapTarget& target, TupleTableSlot* row) {
   return false;
 }
 
-bool VisitIndexedElsewhere(Relation table, const RewrapTarget& target, RowVisitor visit, void* context) {
+bool VisitIndexedElsewhere(Relation table, const SweepTarget& target, RowVisitor visit, void* context) {
   bool goes_on = true;
   for (int i = 0; i < target.index_count && goes_on; ++i) {
     Relation index = index_open(target.indexes[i].oid, AccessShareLock);

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "pg.h"
+#include "sweep_target.h"
 
 namespace pii {
 
-/// Rewrap is one run over a column that moves its values and their blind indexes to the primary versions.
-struct Rewrap {
+/// Sweep is one run over a column that changes what is due, a batch of rows at a time.
+struct Sweep {
+  SweepKind kind;
   uint32_t table;
   const char* column;
   int batch;        ///< rows of a transaction, at least 1
@@ -14,25 +16,25 @@ struct Rewrap {
   uint32_t block;   ///< block of it where to begin
 };
 
-/// RewrapProgress is how far a run is.
-struct RewrapProgress {
+/// SweepProgress is how far a run is.
+struct SweepProgress {
   int64_t total;    ///< rows that were due when it began
-  int64_t done;     ///< rows moved by it
+  int64_t done;     ///< rows changed by it
   int64_t skipped;  ///< rows that others held, and that it will return to
-  uint32_t member;  ///< where an interrupted run may begin again (Rewrap)
+  uint32_t member;  ///< where an interrupted run may begin again (Sweep)
   uint32_t block;
 };
 
 /// NoteProgress is called in the transaction of each batch, before it is committed, so that what it writes
 /// stands or falls with the rows. False ends the run after the commit.
-using NoteProgress = bool (*)(const RewrapProgress& progress, void* context);
+using NoteProgress = bool (*)(const SweepProgress& progress, void* context);
 
-/// RewrapColumn runs until nothing is due any more. It commits by SPI_commit(): the caller is connected to
+/// SweepColumn runs until nothing is due any more. It commits by SPI_commit(): the caller is connected to
 /// SPI with SPI_OPT_NONATOMIC, holds no snapshot, and finds itself in a new transaction afterwards. The
-/// current user must be able to read and update the table. Raises errors as UPDATE does; the batches before
-/// are then committed. Rows that others hold are skipped and returned to; it waits for those that stay held
-/// at the end.
-void RewrapColumn(const Rewrap& run, NoteProgress note, void* context);
+/// current user must be able to read and update the table; to seal or unseal, he must own it. Raises errors
+/// as UPDATE does; the batches before are then committed. Rows that others hold are skipped and returned to;
+/// it waits for those that stay held at the end.
+void SweepColumn(const Sweep& run, NoteProgress note, void* context);
 
 /// PauseOf returns an interval (PostgreSQL's type Interval) in microseconds. Raises 22023 when it is negative
 /// or above 24 hours.

@@ -1,7 +1,7 @@
-// CALL pii_rewrap_column()
+// CALL pii_rewrap_column(), pii_seal_column() and pii_unseal_column()
 
 #include "pg.h"
-#include "rewrap.h"
+#include "sweep.h"
 
 namespace pii {
 namespace {
@@ -9,14 +9,22 @@ namespace {
 /// How often the caller is told how far it is.
 constexpr int kNoticeMilliseconds = 2000;
 
+/// What is said of each kind of sweep.
+constexpr struct {
+  const char* name;
+  const char* done;
+} kKinds[] = {
+    {"pii_rewrap_column", "rewrapped"}, {"pii_seal_column", "sealed"}, {"pii_unseal_column", "unsealed"}};
+
 struct Caller {
+  SweepKind kind;
   TimestampTz began;
   TimestampTz told;
-  RewrapProgress last;
+  SweepProgress last;
 };
 
 /// "about 5 s left", by the rate so far.
-bool TellCaller(const RewrapProgress& progress, void* context) {
+bool TellCaller(const SweepProgress& progress, void* context) {
   auto* caller = static_cast<Caller*>(context);
   caller->last = progress;
   TimestampTz now = GetCurrentTimestamp();
@@ -26,45 +34,43 @@ bool TellCaller(const RewrapProgress& progress, void* context) {
   double left = progress.done > 0 ? static_cast<double>(progress.total - progress.done) * seconds /
                                         static_cast<double>(progress.done)
                                   : 0;
-  ereport(NOTICE, (errmsg("rewrapped %lld of %lld rows, %.0f rows/s, about %.0f s left",
-                          static_cast<long long>(progress.done), static_cast<long long>(progress.total),
+  ereport(NOTICE, (errmsg("%s %lld of %lld rows, %.0f rows/s, about %.0f s left",
+                          kKinds[static_cast<int>(caller->kind)].done, static_cast<long long>(progress.done),
+                          static_cast<long long>(progress.total),
                           static_cast<double>(progress.done) / seconds, Max(left, 0.0))));
   return true;
 }
 
-void RequireNoTransaction(FunctionCallInfo fcinfo) {
+void RequireNoTransaction(FunctionCallInfo fcinfo, SweepKind kind) {
   bool is_call = fcinfo->context != nullptr && IsA(fcinfo->context, CallContext);
   if (is_call && !reinterpret_cast<CallContext*>(fcinfo->context)->atomic) return;
   ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-                  errmsg("pii_rewrap_column() commits its batches, and cannot run in a transaction block or "
-                         "a function"),
+                  errmsg("%s() commits its batches, and cannot run in a transaction block or a function",
+                         kKinds[static_cast<int>(kind)].name),
                   errhint("Call it outside of BEGIN, or use pii_start_job().")));
 }
 
-}  // namespace
-}  // namespace pii
-
-/// pii_rewrap_column(regclass, name, integer, interval, INOUT bigint)
-PII_FUNCTION(pii_rewrap_column) {
+Datum RunSweep(FunctionCallInfo fcinfo, SweepKind kind) {
   for (int i = 0; i < 4; ++i) {
     if (!PG_ARGISNULL(i)) continue;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("table, column, batch and pause must not be null"),
                     errhint("Leave batch and pause out for their defaults.")));
   }
-  pii::RequireNoTransaction(fcinfo);
+  RequireNoTransaction(fcinfo, kind);
   NameData column = *PG_GETARG_NAME(1);
-  pii::Rewrap run{};
+  Sweep run{};
+  run.kind = kind;
   run.table = PG_GETARG_OID(0);
   run.column = NameStr(column);
   run.batch = PG_GETARG_INT32(2);
-  run.pause = pii::PauseOf(PG_GETARG_INTERVAL_P(3));
+  run.pause = PauseOf(PG_GETARG_INTERVAL_P(3));
   if (run.batch < 1) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("batch must be at least 1")));
   }
-  pii::Caller caller{GetCurrentTimestamp(), GetCurrentTimestamp(), {}};
+  Caller caller{kind, GetCurrentTimestamp(), GetCurrentTimestamp(), {}};
   SPI_connect_ext(SPI_OPT_NONATOMIC);
-  pii::RewrapColumn(run, pii::TellCaller, &caller);
+  SweepColumn(run, TellCaller, &caller);
   SPI_finish();
   TupleDesc descriptor;
   if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
@@ -73,3 +79,11 @@ PII_FUNCTION(pii_rewrap_column) {
   bool nulls[] = {false};
   PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }
+
+}  // namespace
+}  // namespace pii
+
+/// pii_rewrap_column(regclass, name, integer, interval, INOUT bigint), and so the others
+PII_FUNCTION(pii_rewrap_column) { return pii::RunSweep(fcinfo, pii::SweepKind::kRewrap); }
+PII_FUNCTION(pii_seal_column) { return pii::RunSweep(fcinfo, pii::SweepKind::kSeal); }
+PII_FUNCTION(pii_unseal_column) { return pii::RunSweep(fcinfo, pii::SweepKind::kUnseal); }

@@ -1,0 +1,318 @@
+#include "mixed_plan.h"
+
+#include "adopted_column.h"
+#include "index_expression.h"
+#include "own_function.h"
+#include "pg.h"
+#include "type_modifier.h"
+#include "values.h"
+
+namespace pii {
+namespace {
+
+/// Where the walk of a plan is: the statement, and the scan whose expressions it looks at.
+struct Place {
+  PlannedStmt* plan;
+  Oid table;
+  Index table_index;    ///< of the range table
+  List* index_columns;  ///< of an index-only scan; NIL for others
+  bool is_condition;    ///< within a condition, where only sub-selects hash and show values
+};
+
+// ------------------------------------------------------------------------------------------------------------
+// What is looked for
+
+/// The attribute number of what a Var stands for; 0 when it is no column of the scanned table.
+AttrNumber ColumnOf(const Place& place, const Var* var) {
+  if (static_cast<Index>(var->varno) == place.table_index) return var->varattno;
+  if (var->varno != INDEX_VAR || place.index_columns == NIL) return InvalidAttrNumber;
+  auto* entry = static_cast<TargetEntry*>(list_nth(place.index_columns, var->varattno - 1));
+  return IsA(entry->expr, Var) ? reinterpret_cast<Var*>(entry->expr)->varattno : InvalidAttrNumber;
+}
+
+bool IsSealedType(Oid type) { return type >= FirstNormalObjectId && IsOwnType(type, "pii_text_in"); }
+
+Node* ArgumentOf(Node* call) {
+  return StripRelabel(static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(call)->args)));
+}
+
+/// These read the header, or take the class from the column themselves.
+bool ReadsStored(Node* node) {
+  if (!IsA(node, FuncExpr)) return false;
+  Oid function = reinterpret_cast<FuncExpr*>(node)->funcid;
+  if (function < FirstNormalObjectId) return false;
+  for (const char* symbol :
+       {"pii_is_sealed", "pii_key_version", "pii_class_of", "pii_blind_index", "pii_rewrap", "pii_reveal",
+        "pii_try_reveal", "pii_mask", "pii_sealed", "pii_seal_adopted"}) {
+    if (IsOwnFunction(function, symbol)) return true;
+  }
+  return false;
+}
+
+bool AsksForState(Node* node) {
+  if (!IsA(node, FuncExpr)) return false;
+  Oid function = reinterpret_cast<FuncExpr*>(node)->funcid;
+  return function >= FirstNormalObjectId &&
+         (IsOwnFunction(function, "pii_is_sealed") || IsOwnFunction(function, "pii_key_version"));
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// What is put in its place
+
+/// pii_seal_adopted(column, class, is_padded)
+Node* SealedForm(Var* var, const AdoptedColumn& column, int32 class_id) {
+  Oid type = getBaseType(var->vartype);
+  HeapTuple row = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+  if (!HeapTupleIsValid(row)) elog(ERROR, "cache lookup failed for type %u", type);
+  Oid schema = reinterpret_cast<Form_pg_type>(GETSTRUCT(row))->typnamespace;
+  ReleaseSysCache(row);
+  auto number = [](Oid of, Datum value) {
+    return makeConst(of, -1, InvalidOid, of == BOOLOID ? 1 : 4, value, false, true);
+  };
+  Node* argument = reinterpret_cast<Node*>(var);
+  if (var->vartype != type) {
+    argument = reinterpret_cast<Node*>(
+        makeRelabelType(reinterpret_cast<Expr*>(var), type, class_id, InvalidOid, COERCE_IMPLICIT_CAST));
+  }
+  List* arguments = list_make3(argument, number(INT4OID, Int32GetDatum(class_id)),
+                               number(BOOLOID, BoolGetDatum(column.is_padded)));
+  Oid function = FindFunction(schema, "pii_seal_adopted", {type, INT4OID, BOOLOID});
+  // By its form it is a length coercion, so that its type modifier is known.
+  auto* call = makeFuncExpr(function, type, arguments, InvalidOid, InvalidOid, COERCE_EXPLICIT_CAST);
+  if (var->vartype == type) return reinterpret_cast<Node*>(call);
+  return reinterpret_cast<Node*>(
+      makeRelabelType(reinterpret_cast<Expr*>(call), var->vartype, -1, InvalidOid, COERCE_IMPLICIT_CAST));
+}
+
+/// A column in its sealed form when it is adopted, else null.
+Node* SealColumn(const Place& place, Var* var, AttrNumber attribute) {
+  if (attribute <= 0 || !IsSealedType(var->vartype)) return nullptr;
+  AdoptedColumn column = FindAdopted(place.table, attribute);
+  if (!MayShowPlaintext(column)) return nullptr;
+  int32 class_id = DeclaredModifier(reinterpret_cast<Node*>(var));
+  return class_id < 0 ? nullptr : SealedForm(var, column, class_id);
+}
+
+/// A whole row, column by column, when one of them is adopted, else null.
+Node* SealRow(const Place& place, const Var* var) {
+  Relation table = table_open(place.table, NoLock);
+  TupleDesc columns = RelationGetDescr(table);
+  List* values = NIL;
+  List* names = NIL;
+  bool is_adopted = false;
+  for (AttrNumber number = 1; number <= columns->natts; ++number) {
+    Form_pg_attribute attribute = TupleDescAttr(columns, number - 1);
+    names = lappend(names, makeString(pstrdup(NameStr(attribute->attname))));
+    if (attribute->attisdropped) {
+      values = lappend(values, makeNullConst(INT4OID, -1, InvalidOid));
+      continue;
+    }
+    Var* value =
+        makeVar(var->varno, number, attribute->atttypid, attribute->atttypmod, attribute->attcollation, 0);
+    Node* sealed = SealColumn(place, value, number);
+    is_adopted = is_adopted || sealed != nullptr;
+    values = lappend(values, sealed != nullptr ? sealed : reinterpret_cast<Node*>(value));
+  }
+  table_close(table, NoLock);
+  if (!is_adopted) return nullptr;
+  RowExpr* row = makeNode(RowExpr);
+  row->args = values;
+  row->row_typeid = var->vartype;
+  row->row_format = COERCE_IMPLICIT_CAST;
+  row->colnames = names;
+  row->location = -1;
+  return reinterpret_cast<Node*>(row);
+}
+
+Node* Seal(Node* node, void* context) {
+  if (node == nullptr) return nullptr;
+  const auto& place = *static_cast<Place*>(context);
+  if (IsA(node, SubPlan) && place.is_condition) {
+    Place inner = place;
+    inner.is_condition = false;
+    return MutateExpression(node, Seal, &inner);
+  }
+  if (IsA(node, Var) && !place.is_condition) {
+    auto* var = reinterpret_cast<Var*>(node);
+    bool is_row = static_cast<Index>(var->varno) == place.table_index && var->varattno == InvalidAttrNumber;
+    Node* sealed = is_row ? SealRow(place, var) : SealColumn(place, var, ColumnOf(place, var));
+    if (sealed != nullptr) return sealed;
+  }
+  if (ReadsStored(node) && IsA(ArgumentOf(node), Var)) return node;
+  return MutateExpression(node, Seal, context);
+}
+
+List* SealList(const Place& place, List* expressions) {
+  Place copy = place;
+  return reinterpret_cast<List*>(Seal(reinterpret_cast<Node*>(expressions), &copy));
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The plan
+
+/// Most statements end here.
+bool ReadsAdopted(const PlannedStmt* plan) {
+  ListCell* cell;
+  foreach (cell, plan->rtable) {
+    auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
+    bool is_table = entry->rtekind == RTE_RELATION &&
+                    (entry->relkind == RELKIND_RELATION || entry->relkind == RELKIND_PARTITIONED_TABLE ||
+                     entry->relkind == RELKIND_MATVIEW);
+    if (is_table && entry->relid >= FirstNormalObjectId && HasAdopted(entry->relid)) return true;
+  }
+  return false;
+}
+
+/// Is a question about what is stored asked of a value that a scan has handed up, which would be sealed by
+/// then?
+bool AsksAbove(Node* node, void*) {
+  if (node == nullptr) return false;
+  if (AsksForState(node)) {
+    Node* argument = ArgumentOf(node);
+    if (IsA(argument, Var) && IS_SPECIAL_VARNO(reinterpret_cast<Var*>(argument)->varno)) return true;
+  }
+  return WalkExpression(node, AsksAbove, nullptr);
+}
+
+void SealScan(PlannedStmt* plan, Scan* scan, List* index_columns) {
+  RangeTblEntry* entry = rt_fetch(scan->scanrelid, plan->rtable);
+  if (entry->rtekind != RTE_RELATION || !HasAdopted(entry->relid)) return;
+  Place place{plan, entry->relid, scan->scanrelid, index_columns, false};
+  scan->plan.targetlist = SealList(place, scan->plan.targetlist);
+  place.is_condition = true;
+  scan->plan.qual = SealList(place, scan->plan.qual);
+}
+
+void SealReturning(PlannedStmt* plan, ModifyTable* modify) {
+  ListCell* list_cell;
+  ListCell* table_cell;
+  if (list_length(modify->returningLists) != list_length(modify->resultRelations)) return;
+  forboth(list_cell, modify->returningLists, table_cell, modify->resultRelations) {
+    auto index = static_cast<Index>(lfirst_int(table_cell));
+    Oid table = rt_fetch(index, plan->rtable)->relid;
+    if (HasAdopted(table))
+      lfirst(list_cell) = SealList({plan, table, index, NIL, false}, static_cast<List*>(lfirst(list_cell)));
+  }
+}
+
+using PlanVisitor = bool (*)(PlannedStmt* plan, Plan* node);
+
+bool VisitPlan(PlannedStmt* plan, Plan* node, PlanVisitor visit);
+
+bool VisitPlans(PlannedStmt* plan, List* nodes, PlanVisitor visit) {
+  ListCell* cell;
+  foreach (cell, nodes) {
+    if (VisitPlan(plan, static_cast<Plan*>(lfirst(cell)), visit)) return true;
+  }
+  return false;
+}
+
+/// Visits a plan and those below until the visitor gives true.
+bool VisitPlan(PlannedStmt* plan, Plan* node, PlanVisitor visit) {
+  if (node == nullptr) return false;
+  check_stack_depth();
+  if (visit(plan, node)) return true;
+  List* more = NIL;
+  switch (nodeTag(node)) {
+    case T_Append:
+      more = reinterpret_cast<Append*>(node)->appendplans;
+      break;
+    case T_MergeAppend:
+      more = reinterpret_cast<MergeAppend*>(node)->mergeplans;
+      break;
+    case T_SubqueryScan:
+      more = list_make1(reinterpret_cast<SubqueryScan*>(node)->subplan);
+      break;
+    case T_CustomScan:
+      more = reinterpret_cast<CustomScan*>(node)->custom_plans;
+      break;
+    default:
+      break;
+  }
+  return VisitPlans(plan, more, visit) || VisitPlan(plan, node->lefttree, visit) ||
+         VisitPlan(plan, node->righttree, visit);
+}
+
+bool FindQuestion(PlannedStmt*, Plan* node) {
+  bool found = AsksAbove(reinterpret_cast<Node*>(node->targetlist), nullptr) ||
+               AsksAbove(reinterpret_cast<Node*>(node->qual), nullptr);
+  return found;
+}
+
+bool SealNode(PlannedStmt* plan, Plan* node) {
+  switch (nodeTag(node)) {
+    case T_SeqScan:
+    case T_SampleScan:
+    case T_IndexScan:
+    case T_BitmapHeapScan:
+    case T_TidScan:
+    case T_TidRangeScan:
+      SealScan(plan, reinterpret_cast<Scan*>(node), NIL);
+      break;
+    case T_IndexOnlyScan:
+      SealScan(plan, reinterpret_cast<Scan*>(node), reinterpret_cast<IndexOnlyScan*>(node)->indextlist);
+      break;
+    case T_ModifyTable:
+      SealReturning(plan, reinterpret_cast<ModifyTable*>(node));
+      break;
+    default:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
+void SealWhatIsRead(PlannedStmt* plan) {
+  if (plan->commandType == CMD_UTILITY || !IsTransactionState() || !ReadsAdopted(plan)) return;
+  // Whoever counts unsealed values wants to know the truth, and no values.
+  if (VisitPlan(plan, plan->planTree, FindQuestion) || VisitPlans(plan, plan->subplans, FindQuestion)) return;
+  VisitPlan(plan, plan->planTree, SealNode);
+  VisitPlans(plan, plan->subplans, SealNode);
+}
+
+PlannedStmt* WithoutPlaintext(PlannedStmt* statement) {
+  auto* copy = reinterpret_cast<CopyStmt*>(statement->utilityStmt);
+  if (copy->is_from || copy->relation == nullptr) return statement;
+  Oid table = RangeVarGetRelid(copy->relation, AccessShareLock, true);
+  if (!OidIsValid(table) || get_rel_relkind(table) != RELKIND_RELATION || !HasAdopted(table))
+    return statement;
+  SelectStmt* select = makeNode(SelectStmt);
+  RangeVar* only = makeRangeVar(get_namespace_name(get_rel_namespace(table)), get_rel_name(table), -1);
+  only->inh = false;
+  select->fromClause = list_make1(only);
+  List* names = copy->attlist;
+  if (names == NIL) {
+    Relation relation = table_open(table, NoLock);
+    for (int i = 0; i < RelationGetDescr(relation)->natts; ++i) {
+      Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), i);
+      bool is_copied = !column->attisdropped && column->attgenerated == '\0';
+      if (is_copied) names = lappend(names, makeString(pstrdup(NameStr(column->attname))));
+    }
+    table_close(relation, NoLock);
+  }
+  ListCell* cell;
+  foreach (cell, names) {
+    ColumnRef* column = makeNode(ColumnRef);
+    column->fields = list_make1(lfirst(cell));
+    column->location = -1;
+    ResTarget* target = makeNode(ResTarget);
+    target->val = reinterpret_cast<Node*>(column);
+    target->location = -1;
+    select->targetList = lappend(select->targetList, target);
+  }
+  auto* changed = static_cast<PlannedStmt*>(copyObjectImpl(statement));
+  auto* query = reinterpret_cast<CopyStmt*>(changed->utilityStmt);
+  query->relation = nullptr;
+  query->attlist = NIL;
+  query->query = reinterpret_cast<Node*>(select);
+  return changed;
+}
+
+}  // namespace pii
+
+/// pii_seal_adopted(pii_text, integer, boolean)
+PII_FUNCTION(pii_seal_adopted) {
+  PG_RETURN_POINTER(pii::SealLegacy(PG_GETARG_VARLENA_PP(0), pii::CheckTypeModifier(PG_GETARG_INT32(1)),
+                                    PG_GETARG_BOOL(2)));
+}

@@ -1,0 +1,20 @@
+#pragma once
+
+struct PlannedStmt;
+
+namespace pii {
+
+// An adopted column holds plaintext next to sealed values. The plaintext carries no class: output would mask
+// it as
+// ****, and hashes would not agree with those of sealed values. So a statement that reads such a column seals
+// what is not sealed where the rows come in, and behaves as it will when all of them are.
+
+/// SealWhatIsRead changes a plan: scans of tables with adopted columns give sealed values alone. Functions of
+/// this library that are called right there, such as pii_is_sealed(column), still see what is stored.
+void SealWhatIsRead(PlannedStmt* plan);
+
+/// WithoutPlaintext returns COPY table TO as COPY (SELECT …) TO when a column of the table is adopted, else
+/// the statement as it is.
+PlannedStmt* WithoutPlaintext(PlannedStmt* statement);
+
+}  // namespace pii

@@ -1,0 +1,61 @@
+#include "sweep_phase.h"
+
+#include "adopted_column.h"
+#include "pg.h"
+#include "settings.h"
+
+namespace pii {
+namespace {
+
+Phase PhaseOf(const Sweep& sweep) {
+  return FindAdopted(sweep.table, get_attnum(sweep.table, sweep.column)).phase;
+}
+
+const char* NameOf(Oid table) {
+  return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
+}
+
+void RequireSealedWrites(const Sweep& sweep) {
+  if (PhaseOf(sweep) != Phase::kAdopted || settings.write_mode == kWriteSealed) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+           errmsg("pii.write_mode is plain: new values would be stored as plaintext"),
+           errhint("When every reader is ready, set it to sealed (ALTER DATABASE or ALTER ROLE ... SET "
+                   "pii.write_mode = sealed), and call again in a new session.")));
+}
+
+}  // namespace
+
+bool BeginPhase(const Sweep& sweep) {
+  if (sweep.kind == SweepKind::kRewrap) return false;
+  if (sweep.kind == SweepKind::kUnseal) {
+    SetPhase(sweep.table, sweep.column, Phase::kUnsealing);
+    return true;
+  }
+  if (PhaseOf(sweep) == Phase::kNone) return false;
+  RequireSealedWrites(sweep);
+  SetPhase(sweep.table, sweep.column, Phase::kSealing);
+  return true;
+}
+
+void WaitForWriters(List* tables) {
+  ListCell* cell;
+  foreach (cell, tables) {
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION(tag, MyDatabaseId, lfirst_oid(cell));
+    WaitForLockers(tag, ShareLock, false);
+  }
+}
+
+void EndPhase(const Sweep& sweep) {
+  if (sweep.kind == SweepKind::kSeal) {
+    SetPhase(sweep.table, sweep.column, Phase::kSealed);
+    return;
+  }
+  ereport(NOTICE,
+          (errmsg("all values of column \"%s\" are plaintext, and new ones are stored so", sweep.column),
+           errhint("CALL pii_release('%s', '%s') makes it a column of text.", NameOf(sweep.table),
+                   sweep.column)));
+}
+
+}  // namespace pii
