@@ -34,12 +34,17 @@ struct Entry {
 };
 HTAB* entries;
 
+/// Is there any row? Not known after an invalidation.
+enum class Any : uint8_t { kUnknown, kNo, kYes };
+Any any;
+
 void Drop(Entry* entry) {
   if (entry->columns != nullptr) pfree(entry->columns);
   hash_search(entries, &entry->table, HASH_REMOVE, nullptr);
 }
 
 void Forget(Datum, Oid table) {
+  any = Any::kUnknown;
   if (OidIsValid(table)) {
     auto* entry = static_cast<Entry*>(hash_search(entries, &table, HASH_FIND, nullptr));
     if (entry != nullptr) Drop(entry);
@@ -141,9 +146,12 @@ const char* NameOf(Oid table) {
 
 /// As the current user, who owns the table.
 void RunCommand(const char* command) {
+  bool has_snapshot = !ActiveSnapshotSet();
+  if (has_snapshot) PushActiveSnapshot(GetTransactionSnapshot());
   if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
   if (SPI_execute(command, false, 0) < 0) elog(ERROR, "could not run a command");
   SPI_finish();
+  if (has_snapshot) PopActiveSnapshot();
 }
 
 /// Partitions get it from their parent; children do not.
@@ -154,11 +162,32 @@ void MakeTrigger(Oid table) {
                       kTrigger, NameOf(table), schema, kTrigger));
 }
 
-bool HasOtherAdopted(Oid table) {
+void MakeTriggers(Oid table) {
+  ListCell* cell;
+  foreach (cell, TablesWith(table)) {
+    char kind = get_rel_relkind(lfirst_oid(cell));
+    if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) MakeTrigger(lfirst_oid(cell));
+  }
+}
+
+/// Is there a column whose new values may be plaintext?
+bool NeedsTrigger(Oid table) {
   Books books = OpenBooks(kTable);
-  bool has = RunInBooks(psprintf("SELECT FROM %s WHERE relation = $1", books.table), {Parameter(table)}) > 0;
+  const char* query = psprintf("SELECT FROM %s WHERE relation = $1 AND phase <> 'sealed'", books.table);
+  bool has = RunInBooks(query, {Parameter(table)}) > 0;
   CloseBooks(books);
   return has;
+}
+
+/// Those of partitions go with their parent's.
+void DropTriggers(Oid table) {
+  CommandCounterIncrement();
+  ListCell* cell;
+  foreach (cell, TablesWith(table)) {
+    bool is_own = HasTrigger(lfirst_oid(cell)) && !get_rel_relispartition(lfirst_oid(cell));
+    if (is_own && !NeedsTrigger(lfirst_oid(cell)))
+      RunCommand(psprintf("DROP TRIGGER %s ON %s", kTrigger, NameOf(lfirst_oid(cell))));
+  }
 }
 
 void Write(Oid table, const char* column, Phase phase, bool is_padded) {
@@ -207,19 +236,61 @@ bool HasAdopted(uint32_t table) {
   return false;
 }
 
+bool HasAnyAdopted() {
+  MakeCache();
+  if (any != Any::kUnknown) return any == Any::kYes;
+  Oid own_table = FindOwnTable(kTable);
+  bool has = false;
+  if (OidIsValid(own_table)) {
+    Relation rows = table_open(own_table, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(rows, InvalidOid, false, nullptr, 0, nullptr);
+    has = HeapTupleIsValid(systable_getnext(scan));
+    systable_endscan(scan);
+    table_close(rows, AccessShareLock);
+  }
+  any = has ? Any::kYes : Any::kNo;
+  return has;
+}
+
 void RecordAdopted(uint32_t table, const char* column, bool is_padded) {
   Write(table, column, Phase::kAdopted, is_padded);
-  ListCell* cell;
-  foreach (cell, TablesWith(table)) {
-    char kind = get_rel_relkind(lfirst_oid(cell));
-    if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) MakeTrigger(lfirst_oid(cell));
-  }
+  MakeTriggers(table);
 }
 
 void SetPhase(uint32_t table, const char* column, Phase phase) {
   if (FindAdopted(table, get_attnum(table, column)).phase == Phase::kNone)
     RecordAdopted(table, column, false);
+  if (phase == Phase::kUnsealing) MakeTriggers(table);
   Write(table, column, phase, false);
+}
+
+bool DropIdleTrigger(uint32_t table) {
+  constexpr const char* kLongestWait = "50ms";
+  volatile bool is_dropped = true;
+  MemoryContext context = CurrentMemoryContext;
+  ResourceOwner owner = CurrentResourceOwner;
+  BeginInternalSubTransaction(nullptr);
+  MemoryContextSwitchTo(context);
+  PG_TRY();
+  {
+    set_config_option("lock_timeout", kLongestWait, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                      false);
+    DropTriggers(table);
+    ReleaseCurrentSubTransaction();
+  }
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(context);
+    ErrorData* error = CopyErrorData();
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+    is_dropped = false;
+    if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) ReThrowError(error);
+  }
+  PG_END_TRY();
+  MemoryContextSwitchTo(context);
+  CurrentResourceOwner = owner;
+  return is_dropped;
 }
 
 void ForgetAdopted(uint32_t table, const char* column) {
@@ -232,12 +303,7 @@ void ForgetAdopted(uint32_t table, const char* column) {
     CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
   }
   CloseBooks(books);
-  CommandCounterIncrement();
-  foreach (cell, TablesWith(table)) {
-    bool is_own = HasTrigger(lfirst_oid(cell)) && !get_rel_relispartition(lfirst_oid(cell));
-    if (is_own && !HasOtherAdopted(lfirst_oid(cell)))
-      RunCommand(psprintf("DROP TRIGGER %s ON %s", kTrigger, NameOf(lfirst_oid(cell))));
-  }
+  DropTriggers(table);
 }
 
 }  // namespace pii

@@ -38,6 +38,9 @@ bool MayShowPlaintext(const AdoptedColumn& column);
 /// HasAdopted tells whether it may in any column of a table.
 bool HasAdopted(uint32_t table);
 
+/// HasAnyAdopted tells whether this database has a column that was adopted and is not released.
+bool HasAnyAdopted();
+
 /// RecordAdopted writes down, in the transaction of the ALTER TABLE, that a column holds plaintext since
 /// then, also for each partition and child, and makes the trigger that keeps pii.write_mode. The current user
 /// owns the table.
@@ -46,6 +49,10 @@ void RecordAdopted(uint32_t table, const char* column, bool is_padded);
 /// SetPhase writes the phase of a column of a table and of its partitions and children. A column that was
 /// never adopted is recorded first. The current user owns the table.
 void SetPhase(uint32_t table, const char* column, Phase phase);
+
+/// DropIdleTrigger drops the trigger of a table and its children when no column of it needs it any more. It
+/// gives way to who holds a lock for long: false, and nothing is done.
+bool DropIdleTrigger(uint32_t table);
 
 /// ForgetAdopted takes back what RecordAdopted did.
 void ForgetAdopted(uint32_t table, const char* column);

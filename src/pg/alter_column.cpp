@@ -69,6 +69,14 @@ Node* AdoptText(const SupportRequestSimplify* request) {
                  DatumGetInt32(reinterpret_cast<Const*>(modifier)->constvalue));
 }
 
+/// Attribute numbers without those that the column has in the tables of a tree.
+List* WithoutColumn(List* attributes, Oid table, const char* column) {
+  ListCell* cell;
+  foreach (cell, find_all_inheritors(table, NoLock, nullptr))
+    attributes = list_delete_int(attributes, get_attnum(lfirst_oid(cell), column));
+  return attributes;
+}
+
 bool IsReleasing() {
   return OidIsValid(release.table) && release.transaction == CurrentLocalTransaction() &&
          release.subtransaction == GetCurrentSubTransactionId();
@@ -112,8 +120,14 @@ void RecordAlter() {
     AttrNumber attribute = get_attnum(table, command->name);
     bool is_adopted =
         list_member_int(relabelled, attribute) && IsOwnType(get_atttype(table, attribute), "pii_text_in");
-    if (is_adopted) RecordAdopted(table, command->name, is_padded);
+    if (!is_adopted) continue;
+    RecordAdopted(table, command->name, is_padded);
+    relabelled = WithoutColumn(relabelled, table, command->name);
   }
+  if (relabelled == NIL) return;
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("USING takes the plaintext of another column over pii_unsealed"),
+                  errhint("Leave pii_unsealed out: the values are sealed then.")));
 }
 
 void BeginRelease(uint32_t table, const char* column) {

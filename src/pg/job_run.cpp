@@ -37,15 +37,6 @@ constexpr struct {
   SweepKind kind;
 } kKinds[] = {{"rewrap", SweepKind::kRewrap}, {"seal", SweepKind::kSeal}, {"unseal", SweepKind::kUnseal}};
 
-bool FindKind(const char* name, SweepKind* kind) {
-  for (const auto& known : kKinds) {
-    if (strcmp(known.name, name) != 0) continue;
-    *kind = known.kind;
-    return true;
-  }
-  return false;
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Errors
 
@@ -146,7 +137,7 @@ void WorkAsOwner(JobRun* run) {
   RequireSealedColumn(run->job.table, run->job.column);
   const Job& job = run->job;
   SweepKind kind;
-  if (!FindKind(job.kind, &kind)) {
+  if (!FindJobKind(job.kind, &kind)) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("kind of job does not exist"),
                     errhint("The kinds are: %s.", JobKinds())));
   }
@@ -216,9 +207,13 @@ Outcome AttemptAgain(JobRun* run) {
 
 }  // namespace
 
-bool IsJobKind(const char* name) {
-  SweepKind kind;
-  return FindKind(name, &kind);
+bool FindJobKind(const char* name, SweepKind* kind) {
+  for (const auto& known : kKinds) {
+    if (strcmp(known.name, name) != 0) continue;
+    *kind = known.kind;
+    return true;
+  }
+  return false;
 }
 
 const char* JobKinds() {

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 
+#include "sweep_target.h"
+
 namespace pii {
 
-/// IsJobKind tells whether there is a kind of job of this name; JobKinds lists them for a hint.
-bool IsJobKind(const char* name);
+/// FindJobKind finds the kind of job of a name; false when there is none. JobKinds lists them for a hint.
+bool FindJobKind(const char* name, SweepKind* kind);
 const char* JobKinds();
 
 /// RunJob works on a job until it is done, stopped or failed, and keeps its row. It does nothing when

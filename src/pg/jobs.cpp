@@ -11,13 +11,15 @@
 #include "sealed_column.h"
 #include "shared_keys.h"
 #include "sweep.h"
+#include "sweep_update.h"
 
 namespace pii {
 namespace {
 
 /// Arguments of pii_start_job(), and who calls it.
 struct Request {
-  const char* kind;
+  const char* kind_name;
+  SweepKind kind;
   Oid table;
   const char* column;
   int32 batch;
@@ -32,10 +34,14 @@ Request ReadRequest(FunctionCallInfo fcinfo) {
                       errmsg("kind, table, column, batch and pause must not be null")));
     }
   }
-  Request request{text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1),
-                  NameStr(*PG_GETARG_NAME(2)),           PG_GETARG_INT32(3),
-                  PauseOf(PG_GETARG_INTERVAL_P(4)),      GetUserId()};
-  if (!IsJobKind(request.kind)) {
+  Request request{text_to_cstring(PG_GETARG_TEXT_PP(0)),
+                  SweepKind::kRewrap,
+                  PG_GETARG_OID(1),
+                  NameStr(*PG_GETARG_NAME(2)),
+                  PG_GETARG_INT32(3),
+                  PauseOf(PG_GETARG_INTERVAL_P(4)),
+                  GetUserId()};
+  if (!FindJobKind(request.kind_name, &request.kind)) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("kind of job does not exist"),
                     errhint("The kinds are: %s.", JobKinds())));
   }
@@ -45,32 +51,19 @@ Request ReadRequest(FunctionCallInfo fcinfo) {
   return request;
 }
 
-bool MayUse(const Request& request, AttrNumber column, AclMode privilege) {
-  return pg_class_aclcheck(request.table, request.caller, privilege) == ACLCHECK_OK ||
-         pg_attribute_aclcheck(request.table, column, request.caller, privilege) == ACLCHECK_OK;
-}
-
 /// What the job would stumble over is refused now.
 void CheckTable(const Request& request) {
   AttrNumber column = RequireSealedColumn(request.table, request.column);
   const char* name = get_rel_name(request.table);
-  char kind = get_rel_relkind(request.table);
-  if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) {
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table", name),
-                    errhint("Start a job on a table or partitioned table.")));
-  }
   if (get_rel_persistence(request.table) == RELPERSISTENCE_TEMP) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("\"%s\" is a temporary table", name),
                     errdetail("Another process cannot see its rows."),
-                    errhint("CALL pii_rewrap_column() does the same within this session.")));
+                    errhint("CALL pii_%s_column() does the same within this session.", request.kind_name)));
   }
-  if (!MayUse(request, column, ACL_SELECT) || !MayUse(request, column, ACL_UPDATE))
-    aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, name);
-  if (check_enable_rls(request.table, request.caller, true) == RLS_ENABLED) {
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("row level security of relation \"%s\" applies to you", name),
-                    errhint("Start the job as the owner of the table.")));
-  }
+  CheckMayUpdate(request.table, request.column, request.kind);
+  bool may_read = pg_class_aclcheck(request.table, request.caller, ACL_SELECT) == ACLCHECK_OK ||
+                  pg_attribute_aclcheck(request.table, column, request.caller, ACL_SELECT) == ACLCHECK_OK;
+  if (!may_read) aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, name);
   CurrentProtector();
 }
 
@@ -85,7 +78,7 @@ void CheckTable(const Request& request) {
 
 /// A job that its process has left, with the server or without, may be started again by whom it belongs to.
 bool IsInterrupted(const Request& request, const Job& job) {
-  return !IsAtWork(job) && strcmp(job.kind, request.kind) == 0 &&
+  return !IsAtWork(job) && strcmp(job.kind, request.kind_name) == 0 &&
          has_privs_of_role(request.caller, job.owner);
 }
 
@@ -98,7 +91,7 @@ int64 Continue(const Books& books, const Request& request) {
   if (LockJob(books, active, {Parameter(request.table), Parameter(request.column)}, &job)) {
     if (!IsInterrupted(request, job)) ReportActive(job);
   } else if (!LockJob(books, ended,
-                      {Parameter(request.table), Parameter(request.column), Parameter(request.kind),
+                      {Parameter(request.table), Parameter(request.column), Parameter(request.kind_name),
                        Parameter(request.caller)},
                       &job)) {
     return 0;
@@ -118,7 +111,7 @@ int64 Insert(const Books& books, const Request& request) {
       "ON CONFLICT (relation, attribute) WHERE state IN ('running', 'stopping') DO NOTHING RETURNING job_id",
       books.table);
   uint64 rows =
-      RunInBooks(insert, {Parameter(request.kind), Parameter(request.table), Parameter(request.column),
+      RunInBooks(insert, {Parameter(request.kind_name), Parameter(request.table), Parameter(request.column),
                           Parameter(request.caller), Parameter(static_cast<int64_t>(request.batch)),
                           Parameter(request.pause)});
   bool is_null;

@@ -17,6 +17,7 @@
 #include "hidden_text.h"
 #include "log_text.h"
 #include "pg.h"
+#include "prepared_result.h"
 #include "presence.h"
 #include "settings.h"
 #include "sql_text.h"
@@ -240,6 +241,7 @@ void EmitLog(ErrorData* error) {
 }
 
 void NoteStatement(ParseState* state, Query* query, JumbleState* jumble) {
+  KeepPrepared(state, query);
   FindPresence();
   HideActivity();
   // pg_stat_statements, before or behind this hook, leaves out constants and keeps comments. Analysis is

@@ -10,6 +10,8 @@
 namespace pii {
 namespace {
 
+bool reads_stored;
+
 /// Where the walk of a plan is: the statement, and the scan whose expressions it looks at.
 struct Place {
   PlannedStmt* plan;
@@ -263,8 +265,15 @@ bool SealNode(PlannedStmt* plan, Plan* node) {
 
 }  // namespace
 
+bool ReadStored(bool stored) {
+  bool before = reads_stored;
+  reads_stored = stored;
+  return before;
+}
+
 void SealWhatIsRead(PlannedStmt* plan) {
-  if (plan->commandType == CMD_UTILITY || !IsTransactionState() || !ReadsAdopted(plan)) return;
+  if (reads_stored || plan->commandType == CMD_UTILITY || !IsTransactionState() || !ReadsAdopted(plan))
+    return;
   // Whoever counts unsealed values wants to know the truth, and no values.
   if (VisitPlan(plan, plan->planTree, FindQuestion) || VisitPlans(plan, plan->subplans, FindQuestion)) return;
   VisitPlan(plan, plan->planTree, SealNode);

@@ -13,6 +13,9 @@ namespace pii {
 /// this library that are called right there, such as pii_is_sealed(column), still see what is stored.
 void SealWhatIsRead(PlannedStmt* plan);
 
+/// ReadStored makes statements planned from now on read what is stored, or not; it returns what held before.
+bool ReadStored(bool stored);
+
 /// WithoutPlaintext returns COPY table TO as COPY (SELECT …) TO when a column of the table is adopted, else
 /// the statement as it is.
 PlannedStmt* WithoutPlaintext(PlannedStmt* statement);

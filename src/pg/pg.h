@@ -50,6 +50,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
+#include "commands/prepare.h"
 #include "commands/progress.h"
 #include "commands/trigger.h"
 #include "commands/vacuum.h"

@@ -50,6 +50,12 @@ void WaitForWriters(List* tables) {
 void EndPhase(const Sweep& sweep) {
   if (sweep.kind == SweepKind::kSeal) {
     SetPhase(sweep.table, sweep.column, Phase::kSealed);
+    if (DropIdleTrigger(sweep.table)) return;
+    ereport(NOTICE, (errmsg("trigger \"pii_write_mode\" of table \"%s\" has nothing to do any more",
+                            get_rel_name(sweep.table)),
+                     errhint("The table is in use; drop the trigger when it is less so: DROP TRIGGER "
+                             "pii_write_mode ON %s.",
+                             NameOf(sweep.table))));
     return;
   }
   ereport(NOTICE,

@@ -1,5 +1,6 @@
 // pii_verify_column(): is what a column holds what was sealed?
 
+#include "mixed_plan.h"
 #include "pg.h"
 #include "report.h"
 #include "sealed_column.h"
@@ -90,6 +91,18 @@ void VerifyRows(Portal portal, uint16_t declared_class, Counts* counts) {
   MemoryContextDelete(batch);
 }
 
+/// Opens a cursor that gives the values as they are stored.
+Portal OpenStored(const char* query) {
+  Portal volatile portal = nullptr;
+  bool before = ReadStored(true);
+  PG_TRY();
+  { portal = SPI_cursor_open_with_args(nullptr, query, 0, nullptr, nullptr, nullptr, true, 0); }
+  PG_FINALLY();
+  { ReadStored(before); }
+  PG_END_TRY();
+  return portal;
+}
+
 }  // namespace
 }  // namespace pii
 
@@ -113,7 +126,7 @@ PII_FUNCTION(pii_verify_column) {
       quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
   const char* query = psprintf("SELECT tableoid, ctid, %s FROM %s WHERE %s IS NOT NULL",
                                quote_identifier(column), name, quote_identifier(column));
-  Portal portal = SPI_cursor_open_with_args(nullptr, query, 0, nullptr, nullptr, nullptr, true, 0);
+  Portal portal = pii::OpenStored(query);
   pii::Counts counts{};
   pii::VerifyRows(portal, modifier < 0 ? pii::kTextClass : pii::CheckTypeModifier(modifier), &counts);
   SPI_cursor_close(portal);

@@ -358,11 +358,11 @@ begin_rotation(filled(10) . q{;
 $node->fails($call, '42501', qr/permission denied for table people/, "without UPDATE: $_", user => $_) foreach qw(stranger reader);
 rewraps('10', 'who may update the table, and reveal nothing', user => 'updater');
 $node->safe_psql('postgres', 'ALTER TABLE people ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON people USING (id = 1)');
-$node->fails($call, '42501', qr/row level security of relation "people" applies to you\nHINT:  Rewrap it as the owner of the table\./, 'with row level security', user => 'updater');
+$node->fails($call, '42501', qr/row level security of relation "people" applies to you\nHINT:  Do it as the owner of the table\./, 'with row level security', user => 'updater');
 rewraps('0', 'with row level security, a superuser');
 $node->safe_psql('postgres', 'ALTER TABLE people OWNER TO owner; ALTER TABLE people FORCE ROW LEVEL SECURITY');
 $node->fails($call, '42501', qr/row level security of relation "people" applies to you/, 'with row level security that is forced on the owner', user => 'owner');
-my $forced = qr/row level security of relation "people" applies to role "owner"\nHINT:  Rewrap it as a role that it does not apply to\./;
+my $forced = qr/row level security of relation "people" applies to role "owner"\nHINT:  Do it as a role that it does not apply to\./;
 $node->fails($call, '42501', $forced, 'with row level security that is forced on the owner, a superuser');
 $node->safe_psql('postgres', 'ALTER TABLE people NO FORCE ROW LEVEL SECURITY');
 rewraps('0', 'with row level security, the owner', user => 'owner');
@@ -404,7 +404,7 @@ foreach my $role (qw(updater owner))
 	$node->rotate('seal');
 }
 $node->safe_psql('postgres', 'ALTER TABLE people_1 ENABLE ROW LEVEL SECURITY');
-my $of_partition = qr/row level security of relation "people_1" applies to role "updater"\nHINT:  Rewrap it as a role that it does not apply to\./;
+my $of_partition = qr/row level security of relation "people_1" applies to role "updater"\nHINT:  Do it as a role that it does not apply to\./;
 $node->fails($call, '42501', $of_partition, 'row level security of a partition', user => 'updater');
 end_rotation('people');
 
