@@ -38,24 +38,23 @@ Node* ArgumentOf(Node* call) {
   return StripRelabel(static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(call)->args)));
 }
 
-/// These read the header, or take the class from the column themselves.
-bool ReadsStored(Node* node) {
+bool CallsOneOf(Node* node, std::initializer_list<const char*> symbols) {
   if (!IsA(node, FuncExpr)) return false;
   Oid function = reinterpret_cast<FuncExpr*>(node)->funcid;
   if (function < FirstNormalObjectId) return false;
-  for (const char* symbol :
-       {"pii_is_sealed", "pii_key_version", "pii_class_of", "pii_blind_index", "pii_rewrap", "pii_reveal",
-        "pii_try_reveal", "pii_mask", "pii_sealed", "pii_seal_adopted"}) {
+  for (const char* symbol : symbols) {
     if (IsOwnFunction(function, symbol)) return true;
   }
   return false;
 }
 
-bool AsksForState(Node* node) {
-  if (!IsA(node, FuncExpr)) return false;
-  Oid function = reinterpret_cast<FuncExpr*>(node)->funcid;
-  return function >= FirstNormalObjectId &&
-         (IsOwnFunction(function, "pii_is_sealed") || IsOwnFunction(function, "pii_key_version"));
+/// A question about the form of what is stored.
+bool AsksForState(Node* node) { return CallsOneOf(node, {"pii_is_sealed", "pii_key_version"}); }
+
+/// These take the class from the column themselves.
+bool TakesClass(Node* node) {
+  return CallsOneOf(node, {"pii_class_of", "pii_blind_index", "pii_rewrap", "pii_reveal", "pii_try_reveal",
+                           "pii_mask", "pii_sealed"});
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -126,6 +125,17 @@ Node* SealRow(const Place& place, const Var* var) {
   return reinterpret_cast<Node*>(row);
 }
 
+/// Blanks that character(n) added are part of what is stored, and of no value.
+bool IsPadded(const Place& place, const Var* var) {
+  return IsSealedType(var->vartype) && FindAdopted(place.table, ColumnOf(place, var)).is_padded;
+}
+
+bool ReadsStored(const Place& place, Node* call) {
+  if (reinterpret_cast<FuncExpr*>(call)->args == NIL || !IsA(ArgumentOf(call), Var)) return false;
+  if (AsksForState(call) || CallsOneOf(call, {"pii_seal_adopted"})) return true;
+  return TakesClass(call) && !IsPadded(place, reinterpret_cast<Var*>(ArgumentOf(call)));
+}
+
 Node* Seal(Node* node, void* context) {
   if (node == nullptr) return nullptr;
   const auto& place = *static_cast<Place*>(context);
@@ -134,13 +144,13 @@ Node* Seal(Node* node, void* context) {
     inner.is_condition = false;
     return MutateExpression(node, Seal, &inner);
   }
-  if (IsA(node, Var) && !place.is_condition) {
+  if (IsA(node, Var) && (!place.is_condition || IsPadded(place, reinterpret_cast<Var*>(node)))) {
     auto* var = reinterpret_cast<Var*>(node);
     bool is_row = static_cast<Index>(var->varno) == place.table_index && var->varattno == InvalidAttrNumber;
     Node* sealed = is_row ? SealRow(place, var) : SealColumn(place, var, ColumnOf(place, var));
     if (sealed != nullptr) return sealed;
   }
-  if (ReadsStored(node) && IsA(ArgumentOf(node), Var)) return node;
+  if (IsA(node, FuncExpr) && ReadsStored(place, node)) return node;
   return MutateExpression(node, Seal, context);
 }
 
