@@ -723,6 +723,58 @@ CREATE FUNCTION @extschema@.pii_seal_adopted(value @extschema@.pii_text, class i
 COMMENT ON FUNCTION @extschema@.pii_seal_adopted(@extschema@.pii_text, integer, boolean) IS
     'a sealed value as it is, plaintext sealed; what statements read of adopted columns goes through it';
 
+-- documents
+
+-- Sealed values in jsonb. pii_blind_index() of a document is IMMUTABLE and LEAKPROOF for the same reasons as that of a value.
+
+CREATE FUNCTION @extschema@.pii_seal_json(doc jsonb, paths jsonb) RETURNS jsonb
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION @extschema@.pii_seal_json(jsonb, jsonb) IS
+    'puts sealed text in place of the values at paths, {"$.account.number": "account", "$.people[*].ssn": "ssn"}; sealed ones are authenticated and stay';
+
+CREATE FUNCTION @extschema@.pii_reveal_json(doc jsonb) RETURNS jsonb
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION @extschema@.pii_reveal_json(jsonb) IS 'the document with all that pii_seal_json() sealed in plain, whatever pii.view says';
+
+CREATE FUNCTION @extschema@.pii_mask_json(doc jsonb) RETURNS jsonb
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION @extschema@.pii_mask_json(jsonb) IS
+    'the document with the masks of its sealed values; [ssn] where the role may not see the mask';
+
+CREATE FUNCTION @extschema@.pii_show_json(doc jsonb) RETURNS jsonb
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION @extschema@.pii_show_json(jsonb) IS
+    'the document with each sealed value in the form that the role and pii.view allow';
+
+CREATE FUNCTION @extschema@.pii_rewrap_json(doc jsonb) RETURNS jsonb
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION @extschema@.pii_rewrap_json(jsonb) IS
+    'the same document, its values sealed again under the primary key version';
+
+CREATE FUNCTION @extschema@.pii_json_key_versions(doc jsonb) RETURNS integer[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION @extschema@.pii_json_key_versions(jsonb) IS
+    'key versions that the values of a document are sealed under, each once';
+
+CREATE FUNCTION @extschema@.pii_seal_json_trigger() RETURNS trigger
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_seal_json_trigger() IS
+    'seals a document when it is written: BEFORE INSERT OR UPDATE ... FOR EACH ROW EXECUTE FUNCTION pii_seal_json_trigger(column, paths)';
+
+CREATE FUNCTION @extschema@.pii_blind_index(doc jsonb, path text, class text) RETURNS @extschema@.pii_blind_index
+    AS 'MODULE_PATHNAME', 'pii_json_blind_index' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_blind_index(jsonb, text, text) IS
+    'keyed hash of the value at a path, sealed or not; NULL when there is none';
+
+CREATE FUNCTION @extschema@.pii_json_index(doc jsonb, path text, class text) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF COST 300;
+COMMENT ON FUNCTION @extschema@.pii_json_index(jsonb, text, text) IS
+    'keyed hashes of all values at a path with wildcards, sealed or not, in the order of the hashes; for a GIN index';
+
+CREATE FUNCTION @extschema@.pii_json_terms(value text, class text) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_json_terms(text, text) IS
+    'what to look for in pii_json_index(), by @>: a row with a term for each enabled index key version';
 -- jobs
 
 -- Jobs are of a server: no part of a dump. Only the functions below write here, because a row says as whom a process works.

@@ -164,18 +164,24 @@ size_t Protector::SealedSize(size_t plaintext_size, const SealOptions& options) 
   return PaddedSize(plaintext_size, options.pad_to) + SealedValue::kOverhead;
 }
 
+Status Protector::CheckData(uint16_t class_id, std::string_view value) const {
+  const PiiClass* pii_class = FindClass(class_id);
+  if (pii_class == nullptr) return Status::kUnknownClass;
+  std::string_view trimmed = TrimBlanks(value);
+  return IsMaskedValue(*pii_class, trimmed) || IsRedacted(trimmed) ? Status::kMaskedValue : Status::kOk;
+}
+
 Status Protector::Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, const SealOptions& options) {
   auto refuse = [sealed](Status status) {
     Wipe(sealed);
     return status;
   };
-  const PiiClass* pii_class = FindClass(class_id);
-  if (pii_class == nullptr) return refuse(Status::kUnknownClass);
+  if (FindClass(class_id) == nullptr) return refuse(Status::kUnknownClass);
   if (sealed.size() != SealedSize(plaintext.size(), options)) return refuse(Status::kBufferTooSmall);
-  std::string_view trimmed = TrimBlanks(AsText(plaintext));
-  if (IsMaskedValue(*pii_class, trimmed) || IsRedacted(trimmed)) return refuse(Status::kMaskedValue);
+  Status status = CheckData(class_id, AsText(plaintext));
+  if (status != Status::kOk) return refuse(status);
   SealKey* key;
-  Status status = FindSealKey(class_id, seal_primary_, &key);
+  status = FindSealKey(class_id, seal_primary_, &key);
   if (status != Status::kOk) return status;
 
   auto header = sealed.first<SealedValue::kHeaderSize>();

@@ -57,6 +57,11 @@ class Protector {
   /// padding.
   static size_t SealedSize(size_t plaintext_size, const SealOptions& options = {});
 
+  /// CheckData refuses what is no data: a value that is its own mask, or a redacted form, is kMaskedValue.
+  /// Seal asks it about its plaintext. Whoever seals a value within other text, a JSON string, asks it
+  /// himself.
+  Status CheckData(uint16_t class_id, std::string_view value) const;
+
   /// Seal writes the sealed value of `plaintext` (valid UTF-8, not checked here) under the primary version to
   /// `sealed`, which has exactly SealedSize bytes and is wiped on failure. A value that is its own mask is
   /// kMaskedValue.

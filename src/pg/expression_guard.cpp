@@ -8,6 +8,7 @@
 
 #include <initializer_list>
 
+#include "document_index.h"
 #include "index_expression.h"
 #include "index_version.h"
 #include "own_function.h"
@@ -87,6 +88,7 @@ bool GivesNoPlaintext(Node* node) {
 bool Reveals(Node* node, void* accepted) {
   if (node == nullptr) return false;
   if (IsA(node, List) || IsA(node, CaseWhen)) return WalkExpression(node, Reveals, accepted);
+  if (OpensDocument(node)) return true;
   CheckTransform(node);
   bool sealed = IsSealedExpression(node);
   if (sealed && !*static_cast<bool*>(accepted)) return true;
@@ -120,7 +122,7 @@ void CheckHashes(Node* node) {
     return;
   }
   Transform transform;
-  if (SourceColumn(node, &transform) != 0 || !UsesHash(node, nullptr)) return;
+  if (SourceColumn(node, &transform) != 0 || IsDocumentIndex(node) || !UsesHash(node, nullptr)) return;
   ereport(ERROR,
           (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("an expression of a blind index is not supported"),
            errdetail("It would keep parts of keyed hashes where nobody asks for SEARCH."),
@@ -214,20 +216,34 @@ void CheckStatistics(Oid statistics) {
                   errhint("Leave the blind index out of the statistics.")));
 }
 
-/// Is a key of an index a blind index, by an expression or a generated column?
-bool HasBlindIndexKey(const FormData_pg_index* index, const List* expressions) {
+bool IsColumnIndex(Node* expression) {
   Transform transform;
+  return SourceColumn(expression, &transform) > 0;
+}
+
+/// Is a key of an index a blind index that `is_kind` holds for, by an expression or a generated column?
+bool HasBlindIndexKey(const FormData_pg_index* index, const List* expressions, bool (*is_kind)(Node*)) {
   ListCell* cell;
   foreach (cell, expressions) {
-    if (SourceColumn(static_cast<Node*>(lfirst(cell)), &transform) > 0) return true;
+    if (is_kind(static_cast<Node*>(lfirst(cell)))) return true;
   }
   bool found = false;
   Relation table = table_open(index->indrelid, NoLock);
   for (int i = 0; i < index->indnkeyatts && !found; ++i) {
-    found = SourceColumn(GenerationExpression(table, index->indkey.values[i]), &transform) > 0;
+    found = is_kind(GenerationExpression(table, index->indkey.values[i]));
   }
   table_close(table, NoLock);
   return found;
+}
+
+/// No version is kept for documents, and no guard is known.
+void CheckDocumentConstraint(const FormData_pg_index* index, const List* expressions) {
+  bool enforces = index->indisunique || index->indisexclusion;
+  if (!enforces || !HasBlindIndexKey(index, expressions, IsDocumentIndex)) return;
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("a unique index on a blind index of a document is not supported"),
+                  errdetail("While keys rotate it would not see equal values under two key versions."),
+                  errhint("Keep a value that must be unique in a column of type pii_text.")));
 }
 
 /// What enforces something must do so while keys rotate.
@@ -237,8 +253,9 @@ void CheckConstraint(const NewRow& found) {
   bool is_null;
   Datum tree = heap_getattr(found.row, Anum_pg_index_indexprs, RelationGetDescr(found.catalog), &is_null);
   List* expressions = is_null ? NIL : reinterpret_cast<List*>(TreeOf(tree));
+  CheckDocumentConstraint(index, expressions);
   if (index->indisunique) CheckUniqueBuild(index->indrelid, expressions, !index->indisvalid);
-  if (!index->indisexclusion || !HasBlindIndexKey(index, expressions)) return;
+  if (!index->indisexclusion || !HasBlindIndexKey(index, expressions, IsColumnIndex)) return;
   ereport(ERROR,
           (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
            errmsg("an exclusion constraint on a blind index is not supported"),

@@ -11,6 +11,7 @@
 
 #include <initializer_list>
 
+#include "document_index.h"
 #include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
@@ -28,6 +29,7 @@ bool CheckExpression(Node* node, void*) {
     auto* call = reinterpret_cast<FuncExpr*>(node);
     if (IsOwnFunction(call->funcid, "pii_blind_index") || IsOwnFunction(call->funcid, "pii_word_index"))
       RequirePrivilege(kSearch, DeclaredModifier(static_cast<Node*>(linitial(call->args))));
+    if (IsDocumentIndex(node)) RequirePrivilege(kSearch, ClassOfDocumentIndex(node));
   }
   return WalkExpression(node, CheckExpression, nullptr);
 }

@@ -216,6 +216,10 @@ uint16_t WriteVersion(FunctionCallInfo fcinfo) {
   return current.primary;
 }
 
+uint16_t StatementVersion() {
+  return IsParallelWorker() ? static_cast<uint16_t>(settings.build_version) : current.primary;
+}
+
 void CheckUniqueBuild(uint32_t table_oid, const List* expressions, bool concurrently) {
   if (!IsRotating()) return;
   uint16_t build = current.primary != 0 ? current.primary : PrimaryVersion();

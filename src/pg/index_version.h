@@ -51,6 +51,10 @@ void LeaveWrite(const WriteScope& outer);
 /// primary one.
 uint16_t WriteVersion(FunctionCallInfoBaseData* fcinfo);
 
+/// StatementVersion returns the primary version when the current statement began to write, 0 outside of one.
+/// It is for blind indexes that no unique index and no foreign key may be made of.
+uint16_t StatementVersion();
+
 /// CheckUniqueBuild refuses to build a unique index whose expressions (a List) have a blind index that
 /// writers compute under another version than the build does, which takes the primary one: then the index
 /// would have two versions, and nothing would keep equal values apart.

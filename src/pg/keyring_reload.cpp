@@ -2,6 +2,7 @@
 
 #include "keyring_reload.h"
 
+#include "document_index.h"
 #include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
@@ -110,9 +111,9 @@ void SearchColumns(Search* search, const char* schema) {
 /// entries of it.
 void SearchIndex(Search* search, Relation table, Relation index) {
   for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
-    Transform transform;
+    Transform transform = Transform::kExact;
     Node* expression = KeyExpression(index, i);
-    if (SourceColumn(expression, &transform) <= 0) continue;
+    if (SourceColumn(expression, &transform) <= 0 && !IsDocumentIndex(expression)) continue;
     const char* name =
         MemoryContextStrdup(search->memory, psprintf("index %s", RelationGetRelationName(index)));
     uint16_t pinned = PinnedVersion(expression);

@@ -56,6 +56,7 @@ extern "C" {
 #include "commands/vacuum.h"
 #include "common/hashfn.h"
 #include "common/ip.h"
+#include "common/jsonapi.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -106,6 +107,7 @@ extern "C" {
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/json.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -212,6 +214,18 @@ inline Oid AnalyzedTable(const VacAttrStats* stats) {
 /// True while this process runs ANALYZE. Only with track_activities, which is on by default.
 inline bool IsAnalyzing() {
   return MyBEEntry != nullptr && MyBEEntry->st_progress_command == PROGRESS_COMMAND_ANALYZE;
+}
+
+/// True for JSON text in the server's encoding. PostgreSQL's input functions quote the text in their errors.
+inline bool IsJson(char* text, size_t size) {
+#if PG_VERSION_NUM >= 170000
+  JsonLexContext* lex =
+      makeJsonLexContextCstringLen(nullptr, text, static_cast<int>(size), GetDatabaseEncoding(), true);
+#else
+  JsonLexContext* lex =
+      makeJsonLexContextCstringLen(text, static_cast<int>(size), GetDatabaseEncoding(), true);
+#endif
+  return pg_parse_json(lex, &nullSemAction) == JSON_SUCCESS;
 }
 
 // PostgreSQL 15 declares walkers and mutators in the C manner, without arguments, which to C++ is another

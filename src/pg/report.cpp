@@ -99,11 +99,12 @@ void ReportStatus(Status status, Origin origin, uint16_t class_id, uint16_t key_
                    "pii_try_reveal() gives NULL for such values, so that the rest can be read.")));
     case Status::kContextRequired:
     case Status::kContextNotBound:
-      ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                      errmsg("sealed value is bound to the context of an application"),
-                      errdetail("Class %s, key version %u, domain \"%s\".", ClassLabel(class_id), key_version,
-                                settings.domain),
-                      errhint("Only the application that sealed it can reveal it.")));
+      ereport(ERROR,
+              (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+               errmsg("sealed value is bound to the context of an application"),
+               errdetail("Class %s, key version %u, domain \"%s\".", ClassLabel(class_id), key_version,
+                         settings.domain),
+               errhint("Only what sealed it can reveal it: pii_reveal_json() for values of documents.")));
     case Status::kUnknownKeyVersion:
       ereport(ERROR,
               (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

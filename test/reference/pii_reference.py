@@ -4,6 +4,7 @@
     pii_reference.py vectors                     prints the test vectors of FORMAT.md
     pii_reference.py search_vectors              prints test/core/vectors/search_forms.txt
     pii_reference.py canary_vectors              prints test/core/vectors/canaries.txt
+    pii_reference.py document_vectors            prints test/core/vectors/document_values.txt
     pii_reference.py wrapped_vectors             prints test/core/vectors/wrapped_keyrings.txt
     pii_reference.py reveal KEYRING DOMAIN       reads sealed text from standard input, a line each, prints plaintext
     pii_reference.py unwrap KEYRING ROOT_KEY     prints the keyring in a wrapped keyring file, of a root key file
@@ -454,6 +455,27 @@ def vectors():
     print("CHECK: %s" % derive(seal_root, CHECK_VALUE, 0, "default", 8).hex())
 
 
+def document_vectors():
+    root, nonce = bytes([0x01] * 32), bytes(range(0x40, 0x58))
+    print("# Values in documents. Source: test/reference/pii_reference.py document_vectors. Seal root key: 32 bytes 01; nonce: 40 41")
+    print("# … 57; domain default. PLAINTEXT: JSON text, padded to a multiple of 16 bytes. Under the context \"json\" all of them open.\n")
+    for name, class_id, version, value in [
+        ("string", 7, 1, "DE-123"),
+        ("empty string", 0, 1, ""),
+        ("string with escapes, not ASCII", 1, 7, 'Zoë "Z" \\ 李娜\n'),
+        ("number", 4, 1, 123456789),
+        ("true", 0, 1, True),
+        ("false", 0, 1, False),
+        ("object", 15, 65535, {"n": [1, 2.5, None], "s": "x"}),
+    ]:
+        plaintext = json.dumps(value, ensure_ascii=False)
+        sealed = seal(root, "default", class_id, version, plaintext, nonce, b"json", 16)
+        assert json.loads(reveal({version: root}, "default", sealed, b"json")) == value
+        print("NAME: %s\nCLASS: %d\nVERSION: %d\nPLAINTEXT: \"%s\"" % (name, class_id, version, plaintext))
+        print("KEY: %s" % derive(root, SEAL, class_id, "default").hex())
+        print("SEALED: %s\nTEXT: %s\n" % (sealed.hex(), sealed_text(sealed)))
+
+
 def canary_vectors():
     root, other_root = bytes([0x01] * 32), bytes([0x02] * 32)
     start = bytes(range(0x40, 0x52))
@@ -570,6 +592,8 @@ def main(arguments):
         search_vectors()
     elif arguments == ["canary_vectors"]:
         canary_vectors()
+    elif arguments == ["document_vectors"]:
+        document_vectors()
     elif arguments == ["wrapped_vectors"]:
         wrapped_vectors()
     elif len(arguments) == 3 and arguments[0] == "unwrap":
