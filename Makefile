@@ -6,16 +6,12 @@ EXTENSION = pii
 DATA = sql/pii--0.1.0.sql
 PGFILEDESC = "pii - columns of personal data, safe by their type"
 
-core_objects = $(addprefix src/core/, aead.o base64.o blind_index.o canary.o document_path.o index_advice.o key_derivation.o \
-  key_source.o key_table.o keyring.o keyring_json.o log_text.o mask.o normalize.o pii_class.o plan_text.o protect.o \
-  random.o sealed_text.o sealed_value.o search_form.o secret_json.o self_test.o shape.o sql_text.o unicode_form.o wiping_delete.o wrapped_keyring.o)
-pg_objects = $(addprefix src/pg/, access_counters.o access_log.o adopted_column.o alter_column.o analyze.o audit.o blind_index.o boundary.o catalog_views.o column_status.o condition_rewrite.o document_index.o document_search.o document_trigger.o document_walk.o encoding.o \
-  expression_guard.o functions.o grants.o hidden_text.o incoming_value.o index_check.o index_expression.o index_guard.o index_version.o job_row.o job_run.o job_table.o job_worker.o jobs.o json_document.o json_value.o keeper.o keyring_load.o keyring_reload.o log_guard.o mixed_plan.o module.o own_function.o own_table.o planner_support.o \
-  presence.o prepared_result.o privileges.o reader_view.o replicated_write.o report.o sweep.o sweep_phase.o sweep_procedure.o sweep_target.o sweep_update.o sealed_column.o search.o settings.o shared_keys.o statement.o type_io.o type_modifier.o unique_index.o values.o verify.o word_search.o write_mode.o)
+core_objects = $(patsubst %.cpp, %.o, $(sort $(wildcard src/core/*.cpp)))
+pg_objects = $(patsubst %.cpp, %.o, $(sort $(wildcard src/pg/*.cpp)))
 cli_objects = $(patsubst %.cpp, %.o, $(wildcard src/cli/*.cpp))
 OBJS = $(core_objects) $(pg_objects)
 
-REGRESS = setup input output types shapes keyring errors legacy blind_index search words documents privileges
+REGRESS = setup input output types shapes keyring errors legacy blind_index search words documents privileges inventory
 REGRESS_OPTS = --inputdir=. --outputdir=$(or $(REGRESS_OUTPUT),.)
 
 SHLIB_LINK = -licuuc -lcrypto -lstdc++ -Wl,-Bsymbolic

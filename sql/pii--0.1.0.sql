@@ -897,6 +897,58 @@ COMMENT ON COLUMN @extschema@.pii_jobs.last_error IS 'SQLSTATE and message of th
 REVOKE ALL ON FUNCTION @extschema@.pii_start_job(text, regclass, name, integer, interval) FROM PUBLIC;
 GRANT SELECT ON @extschema@.pii_jobs TO PUBLIC;
 
+-- inventory
+
+-- No part of the view's query, because only the library knows what a key of an index is made of.
+CREATE FUNCTION @extschema@.pii_column_indexes("table" regclass, "column" name) RETURNS text[]
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_column_indexes(regclass, name) IS
+    'names of the indexes that have a blind index of a column as a key: any transform, words, generated columns; NULL while the table is locked';
+
+CREATE VIEW @extschema@.pii_columns AS
+    WITH RECURSIVE sealed (type, modifier) AS (
+        SELECT '@extschema@.pii_text'::regtype::oid, -1
+        UNION ALL
+        SELECT t.oid, CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE modifier END
+        FROM sealed JOIN pg_catalog.pg_type AS t ON t.typbasetype = type AND t.typtype = 'd')
+    SELECT c.oid::regclass AS "table", a.attname AS "column",
+        CASE WHEN greatest(a.atttypmod, modifier) >= 0 THEN
+            pg_catalog.btrim(@extschema@.pii_text_typmod_out(greatest(a.atttypmod, modifier))::text, '()"') END AS class,
+        @extschema@.pii_column_indexes(c.oid::regclass, a.attname) AS indexes,
+        (SELECT CASE WHEN pg_catalog.min(l.reltuples) >= 0 THEN pg_catalog.sum(l.reltuples) END
+         FROM pg_catalog.pg_class AS l
+         WHERE CASE WHEN c.relkind = 'p' THEN l.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid::regclass) WHERE isleaf)
+               ELSE l.oid = c.oid END)::bigint AS estimated_rows
+    FROM sealed
+    JOIN pg_catalog.pg_attribute AS a ON a.atttypid = type AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition
+    WHERE NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
+    ORDER BY c.oid::regclass::text, a.attnum;
+COMMENT ON VIEW @extschema@.pii_columns IS
+    'columns of type pii_text and of domains over it; a partitioned table stands for its partitions; without arrays and composite types, which the procedures do not take';
+COMMENT ON COLUMN @extschema@.pii_columns."table" IS 'table, partitioned table, materialized view or foreign table';
+COMMENT ON COLUMN @extschema@.pii_columns."column" IS 'column of the table';
+COMMENT ON COLUMN @extschema@.pii_columns.class IS 'class that the column declares, NULL when it declares none';
+COMMENT ON COLUMN @extschema@.pii_columns.indexes IS 'its blind indexes, also those of parts and of words; of a partitioned table, not those that one partition has alone; NULL while the table is locked';
+COMMENT ON COLUMN @extschema@.pii_columns.estimated_rows IS 'rows of the table by its last ANALYZE, NULL when there was none';
+
+CREATE FUNCTION @extschema@.pii_check(OUT severity text, OUT object text, OUT finding text, OUT advice text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '5s' SET jit = off;
+COMMENT ON FUNCTION @extschema@.pii_check() IS
+    'what leaves personal data readable (error), what may go wrong (warning) and what to know (info), with what to do; looks at settings, keys, grants, copies and samples of the tables, and shows no value';
+
+CREATE FUNCTION @extschema@.pii_discover(
+    schema text DEFAULT NULL, sample_rows integer DEFAULT 1000, OUT "table" regclass, OUT "column" name, OUT class text, OUT matches bigint,
+    OUT sampled bigint, OUT by text, OUT statement text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.pii_discover(text, integer) IS
+    'columns that look as if they held personal data, by their names and a sample of so many rows of each table; reads what the caller may read, and shows no value; with the statement that protects each';
+
+-- It says where to look for plaintext.
+REVOKE ALL ON FUNCTION @extschema@.pii_check() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.pii_check() TO pg_monitor;
+GRANT SELECT ON @extschema@.pii_columns TO PUBLIC;
+
 -- privileges
 
 -- A dump holds the grants, by the names of roles, but for those that are gone: they would come back as numbers, which may

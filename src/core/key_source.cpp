@@ -167,6 +167,12 @@ void Kill(pid_t pid) {
 
 }  // namespace
 
+bool CheckKeyringFile(const char* path, uid_t user, std::string* problem) {
+  struct stat info;
+  if (stat(path, &info) != 0) return Refuse(problem, SystemError("cannot stat it"));
+  return CheckPermissions(info, user, problem);
+}
+
 bool ReadKeyringFile(const char* path, uid_t user, SecretString* text, std::string* problem) {
   // O_NONBLOCK: opening a FIFO must not hang the server.
   FileDescriptor file(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));

@@ -18,6 +18,10 @@ constexpr size_t kMaxKeyringSize = 1 << 20;
 /// open file, so it cannot be swapped in between. On failure `*problem` is one line without the path.
 bool ReadKeyringFile(const char* path, uid_t user, SecretString* text, std::string* problem);
 
+/// CheckKeyringFile tells whether ReadKeyringFile would refuse a file for its owner, mode or links, without
+/// reading it. On failure `*problem` is one line without the path.
+bool CheckKeyringFile(const char* path, uid_t user, std::string* problem);
+
 /// IsInside tells whether `path` lies below `directory`, symbolic links and bind mounts notwithstanding: each
 /// directory above the resolved path is compared by device and inode. A path that cannot be resolved counts
 /// as inside.

@@ -130,7 +130,28 @@ Status ReadTable(KeyTable* fresh, CoreText* problem, bool (*is_cancelled)()) {
   return Status::kUnexpected;
 }
 
+/// What is wrong with where a file lies, or with who may read it.
+bool CheckFile(const Source& source, CoreText* problem) {
+  if (!IsSet(source.file)) return true;
+  if (!CheckSource(source, true, problem)) return false;
+  Status status = CallCore(
+      [&] {
+        std::string what;
+        if (CheckKeyringFile(source.file, geteuid(), &what)) return Status::kOk;
+        Blame(source, &what);
+        SetText(problem, what.data(), what.size());
+        return Status::kUnexpected;
+      },
+      problem);
+  return status == Status::kOk;
+}
+
 }  // namespace
+
+bool CheckKeyFiles(CoreText* problem) {
+  problem->data[0] = '\0';
+  return CheckFile(KeyringSource(), problem) && CheckFile(RootKeySource(), problem);
+}
 
 bool LoadKeyTable(KeyTable* fresh, CoreText* problem, bool (*is_cancelled)()) {
   problem->data[0] = '\0';
