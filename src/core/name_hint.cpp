@@ -93,7 +93,7 @@ constexpr Entry kEntries[] = {
      "numeroconto"},
     {kAccount, Place::kInside, "kontonummer kontonr"},
     {kPostcode, Place::kWords,
-     "zip zipcode zipplus4 postcode postalcode plz codepostal cp codigopostal codpostal cep pincode "
+     "zip zipcode zipplus4 postcode postalcode plz codepostal codigopostal codpostal cep pincode "
      "postnummer postnr "
      "eircode"},
     {kPostcode, Place::kInside, "postleitzahl zipcode postcode"},
@@ -110,9 +110,10 @@ constexpr Entry kEntries[] = {
      "guestname "
      "passengername membername studentname"},
     {kName, Place::kInside, "nachname vorname firstname lastname surname"},
+    {kPostcode, Place::kAlone, "cp"},
     {kName, Place::kAlone, "first last middle name names nom nombre nombres nome given family"},
     {kAddress, Place::kWords,
-     "address addr streetaddress street streetname adresse anschrift str direccion domicilio calle indirizzo "
+     "address addr streetaddress street streetname adresse anschrift direccion domicilio calle indirizzo "
      "endereco rua "
      "rue adres straat homeaddress postaladdress addressline wohnanschrift"},
     {kAddress, Place::kInside, "strasse anschrift address"},
@@ -237,6 +238,13 @@ bool HasAny(const std::vector<std::string>& words, std::string_view list) {
                      [&](const std::string& word) { return Contains(list, word); });
 }
 
+/// The number of a row, where a class has no numbers of its own: zip_id, not national_id.
+bool IsKey(const std::vector<std::string>& words, Id class_id) {
+  constexpr ClassSet kNumbered = ClassBit(kEmail) | ClassBit(kSsn) | ClassBit(kPassport) |
+                                 ClassBit(kNationalId) | ClassBit(kDriverLicense);
+  return words.back() == "id" && (kNumbered & ClassBit(class_id)) == 0;
+}
+
 /// Classes that only persons have.
 constexpr ClassSet kPersonal = ClassBit(kName) | ClassBit(kSsn) | ClassBit(kDob) | ClassBit(kPassport) |
                                ClassBit(kDriverLicense) | ClassBit(kNationalId);
@@ -250,7 +258,7 @@ NameHint HintOfColumn(std::string_view column) {
   hint.is_of_person = HasAny(words, kOfPersons);
   if (words.empty() || HasAny(words, kAbout)) return hint;
   for (const Entry& entry : kEntries) {
-    if (!Matches(words, entry)) continue;
+    if (!Matches(words, entry) || IsKey(words, entry.class_id)) continue;
     ClassSet& set = entry.place == Place::kAlone ? hint.weak : hint.strong;
     set = ClassBit(entry.class_id);
     break;

@@ -148,7 +148,8 @@ bool IsDay(int year, int month, int day) {
   return year >= 1900 && year < 2100 && date.ok();
 }
 
-/// Day, month and year, or month, day and year, with one of / . - between them.
+/// Day, month and year, or month, day and year, with one of / . - between them. A year of two digits is of
+/// the last century or of this one.
 bool IsDayFirstDate(std::string_view value) {
   int parts[3] = {};
   size_t sizes[3] = {};
@@ -165,9 +166,11 @@ bool IsDayFirstDate(std::string_view value) {
       ++part;
     }
   }
-  bool has_parts =
-      part == 2 && sizes[0] >= 1 && sizes[0] <= 2 && sizes[1] >= 1 && sizes[1] <= 2 && sizes[2] == 4;
-  return has_parts && (IsDay(parts[2], parts[1], parts[0]) || IsDay(parts[2], parts[0], parts[1]));
+  auto is_short = [](size_t size) { return size == 1 || size == 2; };
+  if (part != 2 || !is_short(sizes[0]) || !is_short(sizes[1])) return false;
+  if (sizes[2] != 4 && (sizes[2] != 2 || separator == '-')) return false;
+  int year = sizes[2] == 2 ? 1900 + parts[2] : parts[2];
+  return IsDay(year, parts[1], parts[0]) || IsDay(year, parts[0], parts[1]);
 }
 
 bool IsDate(std::string_view value) {
@@ -302,10 +305,11 @@ FormSet WordForms(std::string_view value, FormSet number_forms) {
       content.is_code && !is_date && size >= 8 && size <= 34 && content.digits >= 8 && !IsUuid(value));
   add(ValueForm::kPostcode, content.is_code && !is_date && size >= 3 && size <= 10 && content.digits >= 2);
   add(ValueForm::kDistinctPostcode, IsDistinctPostcode(value));
+  bool is_host = content.words == 1 && value.find_first_of(".:/") != std::string_view::npos;
   bool is_plain = !content.has_odd && !is_link && !is_token && !IsUuid(value);
   add(ValueForm::kPersonName, is_plain && content.starts_alpha && content.words <= 6 &&
                                   content.letters >= content.digits + content.others);
-  add(ValueForm::kAddress, is_plain && content.letters >= 4 && content.letters >= content.digits);
+  add(ValueForm::kAddress, is_plain && !is_host && content.letters >= 4 && content.letters >= content.digits);
   add(ValueForm::kStreet, is_plain && IsStreet(value));
   return forms;
 }

@@ -18,13 +18,13 @@ enum class ValueForm : uint8_t {
   kGroupedPhone,      ///< 3-3-4 digits as the North American Numbering Plan allows them
   kIp,                ///< what inet_pton accepts
   kHostIp,            ///< the same, and unlike a version number
-  kDate,              ///< a day since 1900, in any order with a year of four digits
+  kDate,              ///< a day since 1900, in any order
   kDocument,          ///< 6 to 20 letters and digits, four of them digits; no date
   kLongNumber,        ///< 8 to 34 letters and digits, eight of them digits; no date
   kPostcode,          ///< 3 to 10 letters and digits, two of them digits
   kDistinctPostcode,  ///< of the United Kingdom or Canada, whose codes look like nothing else
   kPersonName,        ///< a few words, mostly letters
-  kAddress,           ///< words, no code and no link
+  kAddress,           ///< words; no code, no link, no host
   kStreet,            ///< a number and a word for street
 };
 constexpr int kValueForms = static_cast<int>(ValueForm::kStreet) + 1;

@@ -62,6 +62,8 @@ TEST(NameHint, KnowsColumnsInSeveralLanguages) {
       {"dirección", "address"},
       {"pasaporte", "passport"},
       {"codice_fiscale", "national_id"},
+      {"national_id", "national_id"},
+      {"email_id", "email"},
       {"iban", "iban"},
   };
   for (const Case& c : kCases) EXPECT_EQ(HintOfColumn(c.column).strong, SetOf(c.class_name)) << c.column;
@@ -86,6 +88,9 @@ TEST(NameHint, SaysNothingOfOtherColumns) {
                              "filename",
                              "zipped",
                              "amount",
+                             "zip_id",
+                             "address_id",
+                             "str",
                              "username",
                              "shipping_cost",
                              "gender",

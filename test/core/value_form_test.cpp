@@ -72,13 +72,13 @@ TEST(ValueForm, TellsAddressesFromVersions) {
 }
 
 TEST(ValueForm, ReadsDatesInEveryOrder) {
-  for (const char* date :
-       {"1980-01-31", "19800131", "31.01.1980", "1/31/1980", "31/1/1980", "1980-01-31 00:00:00"}) {
+  for (const char* date : {"1980-01-31", "19800131", "31.01.1980", "1/31/1980", "31/1/1980", "1/31/80",
+                           "31.01.80", "1980-01-31 00:00:00"}) {
     EXPECT_TRUE(Has(date, ValueForm::kDate)) << date;
     EXPECT_FALSE(Has(date, ValueForm::kDocument)) << date;
   }
   for (const char* none :
-       {"1980-02-31", "31.13.1980", "1/31/80", "31/1-1980", "1.2.3.1980", "1799-01-01", "//1980"}) {
+       {"1980-02-31", "31.13.1980", "31/1-1980", "12-10-80", "1.2.3.1980", "1799-01-01", "//1980"}) {
     EXPECT_FALSE(Has(none, ValueForm::kDate)) << none;
   }
 }
@@ -120,6 +120,16 @@ TEST(ValueForm, KnowsStreets) {
   }
   for (const char* none : {"Elm Street", "5 way valve", "12 roads", "Street"}) {
     EXPECT_FALSE(Has(none, ValueForm::kStreet)) << none;
+  }
+}
+
+TEST(ValueForm, TellsAddressesFromHosts) {
+  for (const char* address : {"Kirchweg", "427 Balistreri Way Unit 19", "Hauptstr. 5", "Rua Augusta, 1508"}) {
+    EXPECT_TRUE(Has(address, ValueForm::kAddress)) << address;
+  }
+  for (const char* none : {"db1.example.org:5432", "localhost:8080", "https://example.org/a b",
+                           "a@example.org", "1d604da9-9a81-4ba9-80c2-de3375d59b40", "12345"}) {
+    EXPECT_FALSE(Has(none, ValueForm::kAddress)) << none;
   }
 }
 
