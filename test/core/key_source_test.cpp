@@ -42,12 +42,22 @@ class KeySourceTest : public testing::Test {
 
 using ReadKeyringFileTest = KeySourceTest;
 
-/// The reason why a file is refused; empty when it is read.
+/// The reason why a file is refused; empty when it is read. CheckKeyringFile must say the same of the file.
 std::string FileProblem(const std::string& path, uid_t user = geteuid()) {
   SecretString text;
   std::string problem;
-  if (ReadKeyringFile(path.c_str(), user, &text, &problem)) return {};
+  std::string judged;
+  bool is_good = CheckKeyringFile(path.c_str(), user, &judged);
+  if (ReadKeyringFile(path.c_str(), user, &text, &problem)) {
+    EXPECT_TRUE(is_good) << judged;
+    return {};
+  }
   EXPECT_FALSE(problem.empty());
+  bool is_about_file = !problem.starts_with("cannot") && problem.find("larger") == std::string::npos;
+  if (is_about_file) {
+    EXPECT_FALSE(is_good);
+    EXPECT_EQ(judged, problem);
+  }
   EXPECT_EQ(problem.find('\n'), std::string::npos);
   EXPECT_EQ(problem.find(path), std::string::npos) << problem;
   return problem;
