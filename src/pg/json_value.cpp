@@ -136,17 +136,18 @@ JsonbValue* Seal(const JsonbValue* value, uint16_t class_id, bool is_canary) {
   return NewSealedString(sealed);
 }
 
-/// Null for a number that PostgreSQL does not take, the one thing in JSON text that may fail: its error would
-/// quote the number. Reading a number leaves nothing behind that a subtransaction would have to undo.
-Jsonb* ReadJsonb(char* text) {
+/// Null for what is no JSON text, and for a number or an escape that PostgreSQL does not take. Its errors
+/// would quote them. Parsing leaves nothing behind that a subtransaction would have to undo.
+Jsonb* ReadJsonb(char* text, size_t size) {
   Jsonb* volatile document = nullptr;
   MemoryContext context = CurrentMemoryContext;
   PG_TRY();
-  { document = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text))); }
+  {
+    if (IsJson(text, size)) document = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+  }
   PG_CATCH();
   {
-    int code = geterrcode();
-    if (ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION) PG_RE_THROW();
+    if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION) PG_RE_THROW();
     MemoryContextSwitchTo(context);
     FlushErrorState();
   }
@@ -156,8 +157,7 @@ Jsonb* ReadJsonb(char* text) {
 
 /// Parses JSON text that ends with a NUL, which some other program may have sealed.
 Status ParseJson(char* text, size_t size, JsonbValue* value) {
-  if (!IsJson(text, size)) return Status::kNotSealedText;
-  Jsonb* document = ReadJsonb(text);
+  Jsonb* document = ReadJsonb(text, size);
   if (document == nullptr) return Status::kNotSealedText;
   WipeLater(document, VARSIZE(document));
   if (!JsonbExtractScalar(&document->root, value)) JsonbToJsonbValue(document, value);
@@ -305,8 +305,9 @@ void ReportOpenFailure(Status status, const SealedString& sealed) {
   if (status != Status::kNotSealedText)
     ReportStatus(status, Origin::kStored, sealed.value.class_id, sealed.value.key_version);
   NoteAccess(Operation::kFailed, sealed.value.class_id, sealed.value.key_version);
-  ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("sealed value of a document is no JSON text"),
-                  errhint("Another program sealed it. FORMAT.md says what it has to seal.")));
+  ereport(ERROR,
+          (errcode(ERRCODE_DATA_CORRUPTED), errmsg("sealed value of a document cannot be read as JSON"),
+           errhint("Another program sealed it. FORMAT.md says what it has to seal.")));
 }
 
 ByteView TextOf(const JsonbValue* value) {

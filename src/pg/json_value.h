@@ -47,7 +47,8 @@ JsonbValue* SealValue(const JsonbValue* value, uint16_t class_id);
 /// and did not come from outside (SealDocument).
 JsonbValue* TakeSealed(const SealedString& sealed, uint16_t class_id, bool was_there);
 
-/// TryOpen reveals a bound value, without asking for a privilege. kNotSealedText: what is in it is no JSON.
+/// TryOpen reveals a bound value, without asking for a privilege. kNotSealedText: what is in it cannot be
+/// read as JSON.
 Status TryOpen(const SealedString& sealed, JsonbValue* opened);
 
 /// RevealSealed, MaskSealed and RedactSealed give the form of a bound value. They ask for no privilege.
