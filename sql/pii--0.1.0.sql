@@ -775,6 +775,512 @@ CREATE FUNCTION @extschema@.pii_json_terms(value text, class text) RETURNS @exts
     AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
 COMMENT ON FUNCTION @extschema@.pii_json_terms(text, text) IS
     'what to look for in pii_json_index(), by @>: a row with a term for each enabled index key version';
+-- adoption
+
+-- The questions to the catalog are asked with the rights of the caller, and find nothing but what is in pg_catalog. All
+-- names that they give are quoted, and qualified because the search path is empty. Compiling them would take seconds.
+
+CREATE FUNCTION @extschema@.pii_adoption_expression(expression text, columns name[], way text, replacement text DEFAULT '') RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off
+    AS $$
+    -- What PostgreSQL deparses is taken apart into literals, names, operators and the rest.
+    WITH pattern AS (
+        SELECT format('(?:(?:[[:alpha:]_][[:alnum:]_$]*|"(?:[^"]|"")*")\.)*(?:%s)', string_agg(regexp_replace(quote_ident(c), '([^[:alnum:]_])', '\\\1', 'g'), '|')) AS reference,
+            regexp_replace('@extschema@.pii_reveal(', '([^[:alnum:]_])', '\\\1', 'g') AS reveal
+        FROM unnest(columns) AS c
+    ), token AS (
+        SELECT t.found[1] AS token, t.number, reference, reveal
+        FROM pattern
+        CROSS JOIN LATERAL (SELECT regexp_replace('OPERATOR(@extschema@.', '([^[:alnum:]_])', '\\\1', 'g') || '(?:=|<>)\)' AS operator,
+            '(?:\((''(?:[^'']|'''')*'')::[^()]*\)|(''(?:[^'']|'''')*''))::text' AS literal) AS o
+        CROSS JOIN LATERAL regexp_matches(CASE way
+            -- A literal takes the type of the column that it is compared with: citext compares otherwise than text.
+            WHEN 'unseal' THEN regexp_replace(regexp_replace(expression, format('(%s %s) %s', reference, operator, literal), '\1 \2\3', 'g'),
+                format('%s (%s %s)', literal, operator, reference), '\1\2 \3', 'g')
+            ELSE expression END, format(
+            '(''(?:[^'']|'''')*''|\(%1$s\)::text|%2$s%1$s\)|OPERATOR\([^()]+\)|%3$s(?:\.%3$s)*|[-+*/<>=~!@#%%^&|`?]+|\s+|.)',
+            reference, reveal, '(?:[[:alpha:]_][[:alnum:]_$]*|"(?:[^"]|"")*")'), 'g') WITH ORDINALITY AS t(found, number)
+    ), word AS (
+        SELECT *, lead(sign) OVER (ORDER BY number) AS follower, lag(sign) OVER (ORDER BY number) AS leader
+        FROM token CROSS JOIN LATERAL regexp_replace(token, '^OPERATOR\(.*\.(.*)\)$', '\1') AS sign WHERE token !~ '^\s+$'
+    ), judged AS (
+        SELECT *, regexp_replace(token, format('^(?:\(|%s)|\)(?:::text)?$', reveal), '', 'g') AS bare,
+            token ~ format('^(?:%s|\(%1$s\)::text)$', reference) AND coalesce(follower, '') <> '(' AND coalesce(leader, '') <> ':' AS is_value,
+            token ~ format('^%s%s\)$', reveal, reference) AS is_revealed
+        FROM word
+    ), placed AS (
+        SELECT *, coalesce(lag(is_value) OVER (ORDER BY number), false) OR coalesce(lead(is_value) OVER (ORDER BY number), false) AS has_value FROM judged
+    )
+    SELECT string_agg(CASE
+        WHEN w.number IS NULL THEN t.token
+        WHEN t.token <> sign AND sign IN ('=', '<>') THEN CASE WHEN t.token LIKE 'OPERATOR(@extschema@.%' OR (has_value AND way IN ('seal', 'view')) THEN sign ELSE t.token END
+        WHEN way = 'rename' THEN CASE WHEN is_value THEN replacement ELSE t.token END
+        WHEN way = 'unseal' THEN CASE WHEN is_revealed THEN bare ELSE t.token END
+        WHEN NOT is_value OR (way = 'view' AND bare = t.token) THEN t.token
+        WHEN follower = 'IS' OR (way <> 'index' AND (follower IN ('=', '<>') OR (leader IN ('=', '<>', 'FROM') AND coalesce(follower, ')') IN (')', ',', 'AND', 'OR', 'THEN')))) THEN bare
+        WHEN way = 'view' AND coalesce(follower, '') !~ '^[-+*/<>=~!@#%^&|`?]' THEN t.token
+        ELSE '@extschema@.pii_reveal(' || bare || ')' END, '' ORDER BY t.number)
+    FROM token AS t LEFT JOIN placed AS w USING (number)
+    $$;
+COMMENT ON FUNCTION @extschema@.pii_adoption_expression(text, name[], text, text) IS
+    'a deparsed expression for a column that becomes sealed (seal, index, view) or plain (unseal), or has another name (rename)';
+
+CREATE FUNCTION @extschema@.pii_adoption_dependents("table" regclass, "column" name, OUT classid oid, OUT objid oid, OUT objsubid integer, OUT depth integer) RETURNS SETOF record
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp SET jit = off
+    AS $$
+    -- A view stands for its rule and a generated column for its expression; what depends on those comes along. The
+    -- deepest are to be dropped first.
+    WITH RECURSIVE member AS (
+        SELECT "table"::oid AS relation
+        UNION SELECT i.inhrelid FROM member JOIN pg_inherits AS i ON i.inhparent = member.relation
+    ), dependent AS (
+        SELECT 'pg_class'::regclass::oid AS classid, relation AS objid, attnum::integer AS objsubid, 0 AS depth
+        FROM member JOIN pg_attribute ON attrelid = relation AND attname = "column" AND NOT attisdropped
+        UNION ALL
+        SELECT s.classid, s.objid, s.objsubid, d.depth + 1
+        FROM dependent AS d
+        JOIN pg_depend AS p ON p.refclassid = d.classid AND p.refobjid = d.objid AND (d.objsubid = 0 OR p.refobjsubid = d.objsubid) AND p.deptype IN ('n', 'a', 'i')
+        CROSS JOIN LATERAL (
+            SELECT p.classid, p.objid, p.objsubid WHERE p.classid NOT IN ('pg_rewrite'::regclass, 'pg_attrdef'::regclass)
+            UNION ALL
+            SELECT CASE WHEN r.rulename = '_RETURN' THEN 'pg_class'::regclass ELSE 'pg_rewrite'::regclass END::oid,
+                CASE WHEN r.rulename = '_RETURN' THEN r.ev_class ELSE r.oid END, 0
+            FROM pg_rewrite AS r WHERE p.classid = 'pg_rewrite'::regclass AND r.oid = p.objid
+            UNION ALL
+            SELECT CASE WHEN a.attgenerated <> '' THEN 'pg_class'::regclass ELSE 'pg_attrdef'::regclass END::oid,
+                CASE WHEN a.attgenerated <> '' THEN e.adrelid ELSE e.oid END, CASE WHEN a.attgenerated <> '' THEN e.adnum ELSE 0 END
+            FROM pg_attrdef AS e JOIN pg_attribute AS a ON a.attrelid = e.adrelid AND a.attnum = e.adnum
+            WHERE p.classid = 'pg_attrdef'::regclass AND e.oid = p.objid) AS s
+        WHERE NOT (s.classid = 'pg_class'::regclass AND s.objsubid = 0 AND s.objid IN (SELECT relation FROM member))
+    ) CYCLE classid, objid, objsubid SET is_loop USING trail
+    SELECT d.classid, d.objid, d.objsubid, max(d.depth) FROM dependent AS d WHERE d.depth > 0 AND NOT d.is_loop GROUP BY 1, 2, 3
+    $$;
+COMMENT ON FUNCTION @extschema@.pii_adoption_dependents(regclass, name) IS
+    'what depends on a column of a table and its children, by pg_depend, and what depends on that; the deepest first to drop';
+
+CREATE FUNCTION @extschema@.pii_adoption_key("table" regclass, "column" name) RETURNS name
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off
+    AS $$
+    SELECT coalesce(
+        (SELECT a.attname FROM pg_attribute AS a JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+         WHERE a.attrelid = "table" AND a.attgenerated <> ''
+           AND pg_get_expr(d.adbin, d.adrelid) = format('@extschema@.pii_blind_index(%I)', "column") LIMIT 1),
+        (SELECT n.name FROM (VALUES (1, (left("column", 59) || '_key')::name), (2, (left("column", 55) || '_pii_key')::name)) AS n(rank, name)
+         WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = "table" AND attname = n.name) ORDER BY rank LIMIT 1))
+    $$;
+COMMENT ON FUNCTION @extschema@.pii_adoption_key(regclass, name) IS
+    'the generated column that has the blind index of a column, or a name for it';
+
+CREATE FUNCTION @extschema@.pii_adoption_grants(kind text, object text, owner oid, acl aclitem[], attribute text DEFAULT '') RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off
+    AS $$
+    SELECT coalesce(string_agg(format('; GRANT %s ON %s %s TO %s%s', privileges, kind, object,
+        CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+        CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END), '' ORDER BY place), '')
+    FROM (SELECT grantee, is_grantable, min(number) AS place, string_agg(privilege_type || attribute, ', ' ORDER BY number) AS privileges
+          FROM aclexplode(acl) WITH ORDINALITY AS x(grantor, grantee, privilege_type, is_grantable, number)
+          WHERE grantee <> owner GROUP BY grantee, is_grantable) AS g
+    $$;
+COMMENT ON FUNCTION @extschema@.pii_adoption_grants(text, text, oid, aclitem[], text) IS
+    'the statements that grant on an object what its access control list says, each after a semicolon';
+
+CREATE FUNCTION @extschema@.pii_adoption_view(view regclass, columns name[], way text) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off
+    AS $$
+    SELECT format('CREATE %s %s%s AS %s%s; ALTER TABLE %2$s OWNER TO %6$I', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, view,
+            ' WITH (' || array_to_string(c.reloptions, ', ') || ')',
+            @extschema@.pii_adoption_expression(rtrim(pg_get_viewdef(c.oid), ';'), columns, way),
+            CASE WHEN c.relkind = 'm' AND NOT c.relispopulated THEN ' WITH NO DATA' ELSE '' END, pg_get_userbyid(c.relowner))
+        || @extschema@.pii_adoption_grants('TABLE', view::text, c.relowner, c.relacl)
+        || (SELECT coalesce(string_agg(@extschema@.pii_adoption_grants('TABLE', view::text, c.relowner, a.attacl, format(' (%I)', a.attname)), '' ORDER BY attnum), '')
+            FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL)
+        || (SELECT coalesce(string_agg(format('; ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', view, a.attname, pg_get_expr(d.adbin, d.adrelid)), ''), '')
+            FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = c.oid)
+        || (SELECT coalesce(string_agg(CASE WHEN o.objsubid > 0 THEN format('; COMMENT ON COLUMN %s.%I IS %L', view, a.attname, description)
+                ELSE format('; COMMENT ON %s %s IS %L', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, view, description) END, '' ORDER BY o.objsubid), '')
+            FROM pg_description AS o LEFT JOIN pg_attribute AS a ON a.attrelid = o.objoid AND a.attnum = o.objsubid AND o.objsubid > 0
+            WHERE o.classoid = 'pg_class'::regclass AND o.objoid = c.oid)
+    FROM pg_class AS c WHERE c.oid = view
+    $$;
+COMMENT ON FUNCTION @extschema@.pii_adoption_view(regclass, name[], text) IS
+    'statements that make a view again, with its owner, grants, options, defaults and comments';
+
+CREATE FUNCTION @extschema@.pii_adoption_index(index regclass, "column" name, old_keys text[], new_key text, way text) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off
+    AS $$
+    -- NULL where the index has no counterpart: another part of it still reads the column.
+    SELECT CASE WHEN bool_and(is_possible) AND i.indkey::text IS NOT NULL
+        AND (way = 'unseal' OR am.amname IN ('btree', 'hash'))
+        AND (i.indpred IS NULL OR way = 'unseal' OR predicate = @extschema@.pii_adoption_expression(predicate, ARRAY["column"], 'index')) THEN
+        format('CREATE %sINDEX %s%I ON %s USING %I (%s)', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+            CASE WHEN c.relkind = 'i' THEN 'CONCURRENTLY ' ELSE '' END, c.relname, i.indrelid::regclass, am.amname,
+            string_agg(definition, ', ' ORDER BY k) FILTER (WHERE k <= i.indnkeyatts))
+        || coalesce(' INCLUDE (' || string_agg(definition, ', ' ORDER BY k) FILTER (WHERE k > i.indnkeyatts) || ')', '')
+        || CASE WHEN i.indnullsnotdistinct THEN ' NULLS NOT DISTINCT' ELSE '' END
+        || coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '')
+        || coalesce(' TABLESPACE ' || quote_ident((SELECT spcname FROM pg_tablespace AS s WHERE s.oid = c.reltablespace)), '')
+        || coalesce(' WHERE ' || CASE way WHEN 'unseal' THEN @extschema@.pii_adoption_expression(predicate, ARRAY["column"], 'unseal') ELSE predicate END, '') END
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS am ON am.oid = c.relam
+    CROSS JOIN LATERAL (SELECT pg_get_expr(i.indpred, i.indrelid) AS predicate) AS p
+    CROSS JOIN LATERAL (
+        SELECT k, CASE WHEN k <= i.indnkeyatts AND key = ANY (old_keys) THEN new_key || direction
+            WHEN way = 'unseal' AND key = ANY (old_keys) THEN new_key
+            WHEN k > i.indnkeyatts THEN key
+            ELSE key || coalesce(' COLLATE ' || (SELECT format('%I.%I', n.nspname, l.collname) FROM pg_collation AS l JOIN pg_namespace AS n ON n.oid = l.collnamespace
+                                                 WHERE l.oid = i.indcollation[k - 1]), '')
+                || coalesce(' ' || (SELECT format('%I.%I', n.nspname, o.opcname) FROM pg_opclass AS o JOIN pg_namespace AS n ON n.oid = o.opcnamespace
+                                    WHERE o.oid = i.indclass[k - 1]), '') || direction END AS definition,
+            key = ANY (old_keys) OR k > i.indnkeyatts OR @extschema@.pii_adoption_expression(key, ARRAY["column"], CASE way WHEN 'unseal' THEN 'rename' ELSE 'index' END) = key AS is_possible
+        FROM generate_series(1, i.indnatts) AS k
+        CROSS JOIN LATERAL (SELECT pg_get_indexdef(i.indexrelid, k, false) AS key,
+            CASE WHEN k > i.indnkeyatts OR am.amname <> 'btree' THEN ''
+                ELSE CASE i.indoption[k - 1] WHEN 1 THEN ' DESC NULLS LAST' WHEN 2 THEN ' NULLS FIRST' WHEN 3 THEN ' DESC' ELSE '' END END AS direction) AS d) AS a
+    WHERE i.indexrelid = index
+    GROUP BY i.indisunique, c.relkind, c.relname, i.indrelid, am.amname, i.indnullsnotdistinct, c.reloptions, c.reltablespace, i.indpred, predicate, i.indkey
+    $$;
+COMMENT ON FUNCTION @extschema@.pii_adoption_index(regclass, name, text[], text, text) IS
+    'the statement that makes an index with another key for a column, NULL when it reads the column elsewhere';
+
+CREATE FUNCTION @extschema@.pii_adoption_columns("table" regclass, "column" name, OUT relation regclass, OUT attribute name) RETURNS SETOF record
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp SET jit = off
+    AS $$
+    -- A sealed column takes part in a foreign key by a generated column.
+    WITH RECURSIVE source AS (
+        SELECT a.attrelid AS relation, a.attnum AS key, s.attnum AS attribute
+        FROM pg_attribute AS a JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        JOIN pg_attribute AS s ON s.attrelid = a.attrelid AND s.attnum > 0 AND NOT s.attisdropped
+            AND pg_get_expr(d.adbin, d.adrelid) = format('@extschema@.pii_blind_index(%I)', s.attname)
+        WHERE a.attgenerated <> '' AND a.atttypid = '@extschema@.pii_blind_index'::regtype
+    ), side AS (
+        SELECT p.conrelid AS one, coalesce(o.attribute, p.one) AS one_column, p.confrelid AS two, coalesce(t.attribute, p.two) AS two_column
+        FROM (SELECT conrelid, confrelid, unnest(conkey) AS one, unnest(confkey) AS two FROM pg_constraint WHERE contype = 'f' AND conparentid = 0) AS p
+        LEFT JOIN source AS o ON o.relation = p.conrelid AND o.key = p.one LEFT JOIN source AS t ON t.relation = p.confrelid AND t.key = p.two
+    ), linked AS (
+        SELECT "table"::oid AS relation, attnum FROM pg_attribute WHERE attrelid = "table" AND attname = "column"
+        UNION
+        SELECT n.relation, n.attnum FROM linked AS l
+        JOIN (SELECT one AS from_table, one_column AS from_column, two AS relation, two_column AS attnum FROM side
+              UNION ALL SELECT two, two_column, one, one_column FROM side) AS n ON n.from_table = l.relation AND n.from_column = l.attnum
+    )
+    SELECT l.relation::regclass, a.attname FROM linked AS l JOIN pg_attribute AS a ON a.attrelid = l.relation AND a.attnum = l.attnum
+    ORDER BY l.relation <> "table", l.relation, l.attnum
+    $$;
+COMMENT ON FUNCTION @extschema@.pii_adoption_columns(regclass, name) IS
+    'a column, and those that foreign keys tie to it: they hold the same values, and become sealed or plain together';
+
+CREATE FUNCTION @extschema@.pii_adoption_obstacles("table" regclass, "column" name, class text, OUT kind text, OUT object text, OUT reason text, OUT drop_statement text, OUT create_statement text) RETURNS SETOF record
+    LANGUAGE sql STABLE PARALLEL SAFE ROWS 20 SET search_path = pg_catalog, pg_temp SET jit = off
+    AS $$
+    WITH RECURSIVE member AS (
+        SELECT "table"::oid AS relation UNION SELECT i.inhrelid FROM member JOIN pg_inherits AS i ON i.inhparent = member.relation
+    ), layer AS (
+        SELECT a.atttypid AS type, a.atttypmod AS modifier, 0 AS depth FROM pg_attribute AS a WHERE a.attrelid = "table" AND a.attname = "column" AND NOT a.attisdropped
+        UNION ALL
+        SELECT t.typbasetype, t.typtypmod, depth + 1 FROM layer JOIN pg_type AS t ON t.oid = layer.type AND t.typtype = 'd'
+    ), subject AS (
+        SELECT c.oid AS relation, c.relkind, c.relpersistence, c.relnamespace, c.reloftype, a.attnum, a.attname, a.atttypid, a.attinhcount, a.attgenerated,
+            a.attcollation, a.attstorage, a.attcompression, format('%s.%I', c.oid::regclass, a.attname) AS name,
+            b.type AS base, b.modifier, b.type = '@extschema@.pii_text'::regtype AS is_sealed, format_type(b.type, b.modifier) AS type_name,
+            b.type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+                OR EXISTS (SELECT FROM pg_type AS t JOIN pg_proc AS f ON f.oid = t.typinput WHERE t.oid = b.type AND t.typname = 'citext' AND f.proname = 'citextin') AS is_text
+        FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+        CROSS JOIN LATERAL (SELECT type, modifier FROM layer ORDER BY depth DESC LIMIT 1) AS b
+        WHERE c.oid = "table" AND a.attname = "column" AND NOT a.attisdropped AND a.attnum > 0
+    ), rule AS (
+        SELECT s.*, CASE WHEN s.is_sealed THEN 'unseal' ELSE 'seal' END AS way, format('@extschema@.pii_blind_index(%I)', s.attname) AS hash,
+            coalesce(k.searchable, false) AND NOT s.is_sealed AS is_searchable, coalesce(k.normalizer IN ('name', 'email', 'address', 'alphanumeric'), false) AS folds_case,
+            coalesce(k.normalizer IN ('nfc', 'none'), true) AS keeps_blanks, coalesce('word' = ANY (k.transforms), false) AS has_words,
+            ARRAY(SELECT DISTINCT attribute FROM @extschema@.pii_adoption_columns("table", "column")) AS linked
+        FROM subject AS s LEFT JOIN @extschema@.pii_classes AS k ON k.name = class
+    ), dependent AS (
+        SELECT d.* FROM @extschema@.pii_adoption_dependents("table", "column") AS d
+    ), row_type AS (
+        SELECT c.reltype AS type FROM member JOIN pg_class AS c ON c.oid = member.relation
+        UNION
+        SELECT n.type FROM row_type CROSS JOIN LATERAL (
+            SELECT t.typarray AS type FROM pg_type AS t WHERE t.oid = row_type.type AND t.typarray <> 0
+            UNION ALL
+            SELECT d.objid FROM pg_depend AS d
+            WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = row_type.type AND d.classid = 'pg_type'::regclass AND d.deptype = 'n'
+            UNION ALL
+            SELECT c.reltype FROM pg_depend AS d JOIN pg_class AS c ON c.oid = d.objid AND c.relkind = 'c'
+            WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = row_type.type AND d.classid = 'pg_class'::regclass AND d.deptype = 'n') AS n
+    ), generated AS ( -- columns of the hash that go with the column
+        SELECT d.objid AS relation, a.attnum, a.attname, d.depth, quote_ident(a.attname) AS key,
+            pg_get_expr(e.adbin, e.adrelid) = r.hash AS is_hash, pg_get_expr(e.adbin, e.adrelid) AS expression
+        FROM rule AS r CROSS JOIN dependent AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid AND a.attgenerated <> ''
+        JOIN pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0
+    ), finding AS (
+        -- what no statement mends
+        SELECT 1000 AS depth, 'column' AS kind, format('%s.%I', "table", "column") AS object, 'does not exist' AS reason, NULL AS drop_statement, NULL AS create_statement
+        WHERE NOT EXISTS (SELECT FROM subject)
+        UNION ALL
+        SELECT 1000, 'table', relation::regclass::text, CASE
+            WHEN relkind NOT IN ('r', 'p') THEN 'is no table: the column of the table behind it can be adopted'
+            WHEN relation < 16384 THEN 'is a system table'
+            WHEN pg_is_other_temp_schema(relnamespace) THEN 'is a temporary table of another session'
+            ELSE 'is a table of a type: ALTER TYPE changes it, with a rewrite' END, NULL, NULL
+        FROM rule WHERE relkind NOT IN ('r', 'p') OR relation < 16384 OR pg_is_other_temp_schema(relnamespace) OR reloftype <> 0
+        UNION ALL
+        SELECT 1000, 'foreign table', m.relation::regclass::text, 'its rows are elsewhere: detach it, and adopt the column there', NULL, NULL
+        FROM member AS m JOIN pg_class AS c ON c.oid = m.relation WHERE c.relkind = 'f' AND m.relation <> "table"
+        UNION ALL
+        SELECT 1000, 'type', name, CASE
+            WHEN NOT is_text THEN format('is of type %s, not text: CALL pii_adopt(..., rewrite => true) seals each value under the lock', type_name)
+            ELSE format('is of type %s, whose trailing blanks a class of this normalizer would keep for the search: CALL pii_adopt(..., rewrite => true) seals each value without them, under the lock', type_name) END, NULL, NULL
+        FROM rule WHERE NOT is_sealed AND (NOT is_text OR (base = 'bpchar'::regtype AND keeps_blanks))
+        UNION ALL
+        SELECT 1000, 'generated column', name, 'PostgreSQL does not change the type of a generated column: make it a plain one first (DROP EXPRESSION)', NULL, NULL
+        FROM rule WHERE attgenerated <> ''
+        UNION ALL
+        SELECT 1000, 'inheritance', r.name, format('is inherited from %s: call it for that', string_agg(i.inhparent::regclass::text, ', ')), NULL, NULL
+        FROM rule AS r JOIN pg_inherits AS i ON i.inhrelid = r.relation WHERE r.attinhcount > 0 GROUP BY r.name
+        UNION ALL
+        SELECT 1000, 'partition key', p.partrelid::regclass::text, 'is partitioned by the column: copy the rows to a table that is partitioned by another one', NULL, NULL
+        FROM member AS m JOIN pg_partitioned_table AS p ON p.partrelid = m.relation JOIN pg_attribute AS a ON a.attrelid = m.relation AND a.attname = "column"
+        WHERE a.attnum = ANY (p.partattrs) OR EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = 0
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = a.attnum)
+        UNION ALL
+        SELECT 1000, 'row type', format('%s.%I', c.oid::regclass, a.attname), 'stores rows of the table: PostgreSQL changes no column of such a table', NULL, NULL
+        FROM row_type AS t JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.type AND d.classid = 'pg_class'::regclass AND d.objsubid > 0
+        JOIN pg_class AS c ON c.oid = d.objid AND c.relkind IN ('r', 'm', 'p') JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.objsubid
+        UNION ALL
+        SELECT 1000, 'row type', format('%s.%I', c.oid::regclass, a.attname), 'is of a type made of the view', NULL, NULL
+        FROM dependent AS d JOIN pg_class AS c ON c.oid = d.objid AND c.relkind IN ('r', 'p', 'f') JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.objsubid
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND a.attgenerated = ''
+        UNION ALL
+        -- views and functions
+        SELECT d.depth, CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, c.oid::regclass::text,
+            CASE WHEN r.is_sealed THEN 'reads the column' WHEN c.relkind = 'm' THEN 'reads the column, and would keep plaintext that is made of it'
+                ELSE 'reads the column; what it does with it must be what pii_text can' END,
+            format('DROP %s %s', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, c.oid::regclass),
+            @extschema@.pii_adoption_view(c.oid, r.linked, CASE r.way WHEN 'seal' THEN 'view' ELSE r.way END)
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_class AS c ON c.oid = d.objid AND c.relkind IN ('v', 'm')
+        WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
+        UNION ALL
+        SELECT d.depth, 'function', f.oid::regprocedure::text, 'its body is bound to the column, or to a view of it', format('DROP ROUTINE %s', f.oid::regprocedure),
+            format('%s; ALTER ROUTINE %s OWNER TO %I', @extschema@.pii_adoption_expression(rtrim(pg_get_functiondef(f.oid), E';\n'), r.linked, CASE r.way WHEN 'seal' THEN 'view' ELSE r.way END), f.oid::regprocedure, pg_get_userbyid(f.proowner))
+                || CASE WHEN f.proacl IS NOT NULL THEN format('; REVOKE ALL ON ROUTINE %s FROM PUBLIC', f.oid::regprocedure) ELSE '' END
+                || @extschema@.pii_adoption_grants('ROUTINE', f.oid::regprocedure::text, f.proowner, f.proacl)
+                || coalesce(format('; COMMENT ON ROUTINE %s IS ', f.oid::regprocedure) || quote_literal(obj_description(f.oid, 'pg_proc')), '')
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_proc AS f ON f.oid = d.objid WHERE d.classid = 'pg_proc'::regclass AND f.prokind IN ('f', 'p', 'w')
+        UNION ALL
+        SELECT d.depth, 'aggregate', f.oid::regprocedure::text, 'depends on the column', NULL, NULL
+        FROM dependent AS d JOIN pg_proc AS f ON f.oid = d.objid WHERE d.classid = 'pg_proc'::regclass AND f.prokind = 'a'
+        UNION ALL
+        SELECT d.depth, 'rule', format('%I on %s', w.rulename, w.ev_class::regclass), 'reads the column', format('DROP RULE %I ON %s', w.rulename, w.ev_class::regclass),
+            rtrim(@extschema@.pii_adoption_expression(pg_get_ruledef(w.oid), r.linked, CASE r.way WHEN 'seal' THEN 'view' ELSE r.way END), ';')
+                || CASE w.ev_enabled WHEN 'D' THEN format('; ALTER TABLE %s DISABLE RULE %I', w.ev_class::regclass, w.rulename)
+                       WHEN 'A' THEN format('; ALTER TABLE %s ENABLE ALWAYS RULE %I', w.ev_class::regclass, w.rulename)
+                       WHEN 'R' THEN format('; ALTER TABLE %s ENABLE REPLICA RULE %I', w.ev_class::regclass, w.rulename) ELSE '' END
+                || coalesce(format('; COMMENT ON RULE %I ON %s IS ', w.rulename, w.ev_class::regclass) || quote_literal(obj_description(w.oid, 'pg_rewrite')), '')
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_rewrite AS w ON w.oid = d.objid WHERE d.classid = 'pg_rewrite'::regclass
+        UNION ALL
+        SELECT d.depth, 'trigger', format('%I on %s', g.tgname, g.tgrelid::regclass), CASE WHEN g.tgrelid IN (SELECT relation FROM member) THEN 'names the column (UPDATE OF, WHEN)' ELSE 'goes with its view' END, format('DROP TRIGGER %I ON %s', g.tgname, g.tgrelid::regclass),
+            coalesce(p.part[1] || @extschema@.pii_adoption_expression(p.part[2], ARRAY[r.attname], r.way), p.definition)
+                || CASE g.tgenabled WHEN 'D' THEN format('; ALTER TABLE %s DISABLE TRIGGER %I', g.tgrelid::regclass, g.tgname)
+                       WHEN 'A' THEN format('; ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', g.tgrelid::regclass, g.tgname)
+                       WHEN 'R' THEN format('; ALTER TABLE %s ENABLE REPLICA TRIGGER %I', g.tgrelid::regclass, g.tgname) ELSE '' END
+                || coalesce(format('; COMMENT ON TRIGGER %I ON %s IS ', g.tgname, g.tgrelid::regclass) || quote_literal(obj_description(g.oid, 'pg_trigger')), '')
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_trigger AS g ON g.oid = d.objid
+        CROSS JOIN LATERAL (SELECT definition, regexp_match(definition, '^(.*? FOR EACH (?:ROW|STATEMENT) )(WHEN .*)$') AS part FROM pg_get_triggerdef(g.oid) AS definition) AS p
+        WHERE d.classid = 'pg_trigger'::regclass AND NOT g.tgisinternal AND g.tgparentid = 0
+        UNION ALL
+        SELECT d.depth, 'policy', format('%I on %s', p.polname, p.polrelid::regclass), 'reads the column', format('DROP POLICY %I ON %s', p.polname, p.polrelid::regclass),
+            format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', p.polname, p.polrelid::regclass, CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+                CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+                (SELECT string_agg(CASE WHEN role = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END, ', ') FROM unnest(p.polroles) AS role))
+                || coalesce(' USING (' || @extschema@.pii_adoption_expression(pg_get_expr(p.polqual, p.polrelid), ARRAY[r.attname], r.way) || ')', '')
+                || coalesce(' WITH CHECK (' || @extschema@.pii_adoption_expression(pg_get_expr(p.polwithcheck, p.polrelid), ARRAY[r.attname], r.way) || ')', '')
+                || coalesce(format('; COMMENT ON POLICY %I ON %s IS ', p.polname, p.polrelid::regclass) || quote_literal(obj_description(p.oid, 'pg_policy')), '')
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_policy AS p ON p.oid = d.objid WHERE d.classid = 'pg_policy'::regclass
+        UNION ALL
+        -- constraints
+        SELECT d.depth, CASE c.contype WHEN 'p' THEN 'primary key' ELSE 'unique constraint' END, format('%I on %s', c.conname, c.conrelid::regclass),
+            CASE WHEN r.is_sealed THEN 'is of the blind index' WHEN NOT r.is_searchable THEN 'has no counterpart: values of the class are not searched'
+                ELSE format('a generated column takes its place, which rewrites the table; without a rewrite, and without foreign keys: CREATE UNIQUE INDEX CONCURRENTLY on (%s)', r.hash) END,
+            format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname),
+            CASE WHEN r.is_sealed THEN format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, (
+                    SELECT @extschema@.pii_adoption_expression(pg_get_constraintdef(c.oid), ARRAY[g.attname], 'rename', quote_ident(r.attname))
+                    FROM generated AS g WHERE g.relation = c.conrelid AND g.attnum = ANY (c.conkey) AND g.is_hash LIMIT 1))
+                WHEN r.is_searchable THEN format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS %I @extschema@.pii_blind_index GENERATED ALWAYS AS (%s) STORED; ALTER TABLE %1$s ADD CONSTRAINT %4$I %5$s',
+                    c.conrelid::regclass, k.key, r.hash, c.conname, @extschema@.pii_adoption_expression(pg_get_constraintdef(c.oid), ARRAY[r.attname], 'rename', quote_ident(k.key)))
+                ELSE format('-- ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) END
+                || coalesce(format('; COMMENT ON CONSTRAINT %I ON %s IS ', c.conname, c.conrelid::regclass) || quote_literal(obj_description(c.oid, 'pg_constraint')), '')
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_constraint AS c ON c.oid = d.objid AND c.contype IN ('p', 'u') AND c.conparentid = 0
+        CROSS JOIN LATERAL (SELECT @extschema@.pii_adoption_key(c.conrelid, r.attname) AS key) AS k
+        WHERE d.classid = 'pg_constraint'::regclass
+        UNION ALL
+        SELECT d.depth, 'exclusion constraint', format('%I on %s', c.conname, c.conrelid::regclass),
+            CASE WHEN array_length(c.conkey, 1) = 1 THEN 'compares the values: equality alone has a counterpart' ELSE 'has no counterpart' END,
+            format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname),
+            CASE WHEN array_length(c.conkey, 1) = 1 AND o.oprname = '=' AND (r.is_sealed OR r.is_searchable) THEN
+                format('ALTER TABLE %s ADD CONSTRAINT %I EXCLUDE USING %s (%I WITH OPERATOR(%s.=))', c.conrelid::regclass, c.conname,
+                    CASE WHEN r.is_sealed THEN m.amname ELSE 'hash' END, r.attname, CASE WHEN r.is_sealed THEN 'pg_catalog' ELSE '@extschema@' END)
+                ELSE format('-- ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) END
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_constraint AS c ON c.oid = d.objid AND c.contype = 'x' AND c.conparentid = 0
+        JOIN pg_operator AS o ON o.oid = c.conexclop[1] JOIN pg_class AS i ON i.oid = c.conindid JOIN pg_am AS m ON m.oid = i.relam
+        WHERE d.classid = 'pg_constraint'::regclass
+        UNION ALL
+        SELECT d.depth, 'check constraint', format('%I on %s', c.conname, c.conrelid::regclass),
+            CASE WHEN r.is_sealed THEN 'is written for the sealed column' ELSE 'would be checked for all rows under the lock; who writes needs REVEAL or SEARCH for it then' END,
+            format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname),
+            format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', c.conrelid::regclass, c.conname, @extschema@.pii_adoption_expression(pg_get_constraintdef(c.oid), ARRAY[r.attname], r.way),
+                CASE WHEN c.convalidated THEN format(' NOT VALID; ALTER TABLE %s VALIDATE CONSTRAINT %I', c.conrelid::regclass, c.conname) ELSE '' END)
+                || coalesce(format('; COMMENT ON CONSTRAINT %I ON %s IS ', c.conname, c.conrelid::regclass) || quote_literal(obj_description(c.oid, 'pg_constraint')), '')
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_constraint AS c ON c.oid = d.objid AND c.contype = 'c' AND c.coninhcount = 0 AND c.conname !~ '^pii_release_[0-9]+$'
+        WHERE d.classid = 'pg_constraint'::regclass
+        UNION ALL
+        SELECT d.depth + 500, 'foreign key', format('%I on %s', c.conname, c.conrelid::regclass),
+            CASE WHEN r.is_sealed THEN format('is of the blind index; release %s and %s', p.one, p.two)
+                WHEN NOT r.is_searchable THEN 'has no counterpart: values of the class are not searched'
+                WHEN c.confupdtype NOT IN ('a', 'r') OR c.confdeltype IN ('n', 'd') THEN 'has no counterpart: what it does ON UPDATE or ON DELETE would have to write a hash'
+                ELSE format('generated columns take its place; adopt %s and %s as the same class', p.one, p.two) END,
+            format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname),
+            CASE WHEN r.is_sealed THEN format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, p.released)
+                WHEN NOT r.is_searchable OR c.confupdtype NOT IN ('a', 'r') OR c.confdeltype IN ('n', 'd')
+                    THEN format('-- ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
+                ELSE format('ALTER TABLE %1$s ADD COLUMN IF NOT EXISTS %2$I @extschema@.pii_blind_index GENERATED ALWAYS AS (@extschema@.pii_blind_index(%3$I)) STORED; ALTER TABLE %1$s ADD CONSTRAINT %4$I %5$s',
+                    c.conrelid::regclass, p.one_key, p.one_column, c.conname, p.adopted) END
+                || coalesce(format('; COMMENT ON CONSTRAINT %I ON %s IS ', c.conname, c.conrelid::regclass) || quote_literal(obj_description(c.oid, 'pg_constraint')), '')
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_constraint AS c ON c.oid = d.objid AND c.contype = 'f' AND c.conparentid = 0
+        LEFT JOIN LATERAL (
+            SELECT format('%s.%s', c.conrelid::regclass, coalesce(l.one_source, quote_ident(l.one_column))) AS one, format('%s.%s', c.confrelid::regclass, coalesce(l.two_source, quote_ident(l.two_column))) AS two,
+                l.one_column, l.one_key,
+                @extschema@.pii_adoption_expression(s.part[1], ARRAY[l.one_column], 'rename', quote_ident(l.one_key)) || ' REFERENCES ' || c.confrelid::regclass
+                    || @extschema@.pii_adoption_expression(s.part[2], ARRAY[l.two_column], 'rename', quote_ident(l.two_key)) AS adopted,
+                @extschema@.pii_adoption_expression(s.part[1], ARRAY[l.one_column], 'rename', coalesce(l.one_source, quote_ident(l.one_column))) || ' REFERENCES ' || c.confrelid::regclass
+                    || @extschema@.pii_adoption_expression(s.part[2], ARRAY[l.two_column], 'rename', coalesce(l.two_source, quote_ident(l.two_column))) AS released
+            FROM regexp_match(pg_get_constraintdef(c.oid), '^(FOREIGN KEY \(.*?\)) REFERENCES [^(]*(\(.*)$') AS s(part)
+            CROSS JOIN LATERAL (
+                SELECT a.attname AS one_column, b.attname AS two_column,
+                    @extschema@.pii_adoption_key(c.conrelid, a.attname) AS one_key, @extschema@.pii_adoption_key(c.confrelid, b.attname) AS two_key,
+                    (SELECT (regexp_match(pg_get_expr(e.adbin, e.adrelid), '^@extschema@\.pii_blind_index\((.*)\)$'))[1] FROM pg_attrdef AS e WHERE e.adrelid = c.conrelid AND e.adnum = u.one) AS one_source,
+                    (SELECT (regexp_match(pg_get_expr(e.adbin, e.adrelid), '^@extschema@\.pii_blind_index\((.*)\)$'))[1] FROM pg_attrdef AS e WHERE e.adrelid = c.confrelid AND e.adnum = u.two) AS two_source
+                FROM unnest(c.conkey, c.confkey) AS u(one, two)
+                JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = u.one JOIN pg_attribute AS b ON b.attrelid = c.confrelid AND b.attnum = u.two
+                WHERE (NOT r.is_sealed AND ((c.conrelid = "table" AND a.attname = "column") OR (c.confrelid = "table" AND b.attname = "column")))
+                   OR (r.is_sealed AND EXISTS (SELECT FROM generated AS g WHERE g.is_hash AND ((g.relation = c.conrelid AND g.attnum = u.one) OR (g.relation = c.confrelid AND g.attnum = u.two))))
+                LIMIT 1) AS l) AS p ON true
+        WHERE d.classid = 'pg_constraint'::regclass
+        UNION ALL
+        -- indexes
+        SELECT d.depth, 'index', i.indexrelid::regclass::text,
+            CASE WHEN r.is_sealed AND x.statement IS NULL THEN 'has no counterpart: it is of a part of the values' WHEN r.is_sealed THEN 'is of the blind index'
+                WHEN x.statement IS NULL AND r.has_words AND m.amname IN ('gin', 'gist') THEN 'whole words have a counterpart, parts of words have none'
+                WHEN NOT r.is_searchable THEN 'has no counterpart: values of the class are not searched' WHEN x.statement IS NULL THEN 'has no counterpart: only equality of the whole value has'
+                ELSE 'the blind index finds equal values; it has no order, ranges and prefixes' END,
+            format('DROP INDEX %s%s', CASE WHEN c.relkind = 'i' THEN 'CONCURRENTLY ' ELSE '' END, i.indexrelid::regclass),
+            CASE WHEN x.statement IS NULL AND r.has_words AND m.amname IN ('gin', 'gist') AND NOT r.is_sealed
+                THEN format('CREATE INDEX %s%I ON %s USING gin (@extschema@.pii_word_index(%I))', CASE WHEN c.relkind = 'i' THEN 'CONCURRENTLY ' ELSE '' END, c.relname, i.indrelid::regclass, r.attname)
+                WHEN x.statement IS NULL OR NOT (r.is_searchable OR r.is_sealed) THEN '-- ' || pg_get_indexdef(i.indexrelid)
+                WHEN c.relkind = 'm' THEN pg_get_indexdef(i.indexrelid) ELSE x.statement END
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_index AS i ON i.indexrelid = d.objid JOIN pg_class AS c ON c.oid = i.indexrelid AND NOT c.relispartition
+        JOIN pg_am AS m ON m.oid = c.relam
+        CROSS JOIN LATERAL (SELECT @extschema@.pii_adoption_index(i.indexrelid, r.attname,
+            CASE WHEN r.is_sealed THEN array_append((SELECT array_agg(g.key) FROM generated AS g WHERE g.relation = i.indrelid AND g.is_hash), r.hash)
+                WHEN r.folds_case THEN ARRAY[quote_ident(r.attname), format('lower(%I)', r.attname), format('upper(%I)', r.attname), format('lower((%I)::text)', r.attname), format('upper((%I)::text)', r.attname)]
+                ELSE ARRAY[quote_ident(r.attname)] END,
+            CASE WHEN r.is_sealed THEN quote_ident(r.attname) ELSE r.hash END, r.way) AS statement) AS x
+        WHERE d.classid = 'pg_class'::regclass AND i.indrelid IN (SELECT relation FROM member) AND NOT EXISTS (SELECT FROM pg_constraint AS o WHERE o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x'))
+        UNION ALL
+        SELECT d.depth, 'index', i.indexrelid::regclass::text, 'goes with its materialized view', format('DROP INDEX %s', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid)
+        FROM dependent AS d JOIN pg_index AS i ON i.indexrelid = d.objid JOIN pg_class AS c ON c.oid = i.indrelid AND c.relkind = 'm' WHERE d.classid = 'pg_class'::regclass
+        UNION ALL
+        SELECT 600, 'index', i.indexrelid::regclass::text, 'has no counterpart: it is of whole rows', format('DROP INDEX CONCURRENTLY %s', i.indexrelid::regclass), '-- ' || pg_get_indexdef(i.indexrelid)
+        FROM rule AS r JOIN member AS m ON NOT r.is_sealed JOIN pg_index AS i ON i.indrelid = m.relation
+        WHERE concat(i.indexprs, i.indpred) ~ ':varattno 0 ' AND NOT EXISTS (SELECT FROM dependent AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid)
+        UNION ALL
+        SELECT 600, 'statistics', s.name, 'has no counterpart: it is of whole rows', format('DROP STATISTICS %s', s.name), '-- ' || pg_get_statisticsobjdef(s.oid)
+        FROM rule AS r JOIN member AS m ON NOT r.is_sealed
+        JOIN (SELECT x.oid, x.stxrelid, x.stxexprs, format('%I.%I', n.nspname, x.stxname) AS name FROM pg_statistic_ext AS x JOIN pg_namespace AS n ON n.oid = x.stxnamespace) AS s ON s.stxrelid = m.relation
+        WHERE s.stxexprs::text ~ ':varattno 0 ' AND NOT EXISTS (SELECT FROM dependent AS d WHERE d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid)
+        UNION ALL
+        SELECT 900, 'comment', i.indexrelid::regclass::text, 'goes with the index', NULL, format('COMMENT ON INDEX %s IS %L', i.indexrelid::regclass, obj_description(i.indexrelid, 'pg_class'))
+        FROM dependent AS d JOIN pg_index AS i ON i.indexrelid = d.objid WHERE d.classid = 'pg_class'::regclass AND obj_description(i.indexrelid, 'pg_class') IS NOT NULL
+        UNION ALL
+        -- what else belongs to the table
+        SELECT d.depth, 'statistics', x.name, 'has no counterpart: sealed columns have no extended statistics', format('DROP STATISTICS %s', x.name), '-- ' || pg_get_statisticsobjdef(x.oid)
+        FROM (SELECT s.oid, s.stxrelid, s.stxexprs, format('%I.%I', n.nspname, s.stxname) AS name FROM pg_statistic_ext AS s JOIN pg_namespace AS n ON n.oid = s.stxnamespace) AS x
+        JOIN LATERAL (SELECT max(depth) AS depth FROM dependent AS d WHERE d.classid = 'pg_statistic_ext'::regclass AND d.objid = x.oid) AS d ON d.depth IS NOT NULL
+        UNION ALL
+        SELECT d.depth, 'default', format('%s.%I', e.adrelid::regclass, a.attname), CASE WHEN r.is_sealed THEN 'is sealed, and given back as you may see it' ELSE 'would stay plaintext in the catalog' END,
+            format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', e.adrelid::regclass, a.attname),
+            format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', e.adrelid::regclass, a.attname, regexp_replace(pg_get_expr(e.adbin, e.adrelid), '^(''(?:[^'']|'''')*'')::.*$', '\1'))
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_attrdef AS e ON e.oid = d.objid JOIN pg_attribute AS a ON a.attrelid = e.adrelid AND a.attnum = e.adnum
+        WHERE d.classid = 'pg_attrdef'::regclass AND e.adrelid IN (SELECT relation FROM member)
+          AND (e.adrelid = "table" OR NOT EXISTS (SELECT FROM pg_attribute AS i WHERE i.attrelid = e.adrelid AND i.attnum = e.adnum AND i.attinhcount > 0 AND NOT i.attislocal))
+        UNION ALL
+        SELECT g.depth, 'generated column', format('%s.%I', g.relation::regclass, g.attname),
+            CASE WHEN r.is_sealed AND g.is_hash THEN 'is the blind index of the column' WHEN r.is_sealed THEN 'is made of the column'
+                ELSE 'would store plaintext that is made of the column: pii_blind_index(column, transform) may take its place' END,
+            format('ALTER TABLE %s DROP COLUMN %I', g.relation::regclass, g.attname),
+            CASE WHEN r.is_sealed AND g.is_hash THEN NULL ELSE format('-- ALTER TABLE %s ADD COLUMN %I %s GENERATED ALWAYS AS (%s) STORED', g.relation::regclass, g.attname,
+                (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a WHERE a.attrelid = g.relation AND a.attnum = g.attnum), g.expression) END
+        FROM rule AS r CROSS JOIN generated AS g JOIN pg_attribute AS a ON a.attrelid = g.relation AND a.attnum = g.attnum AND a.attinhcount = 0
+        UNION ALL
+        SELECT d.depth, 'publication', format('%I of %s', b.pubname, p.prrelid::regclass), CASE WHEN w.condition <> @extschema@.pii_adoption_expression(w.condition, ARRAY[r.attname], 'rename') THEN 'has a WHERE of the column, where PostgreSQL allows no type of an extension'
+                ELSE 'lists the column' END, format('ALTER PUBLICATION %I DROP TABLE ONLY %s', b.pubname, p.prrelid::regclass),
+            CASE WHEN w.condition <> @extschema@.pii_adoption_expression(w.condition, ARRAY[r.attname], 'rename') THEN '-- ' ELSE '' END
+                || format('ALTER PUBLICATION %I ADD TABLE ONLY %s', b.pubname, p.prrelid::regclass)
+                || coalesce((SELECT ' (' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_attribute AS a WHERE a.attrelid = p.prrelid AND a.attnum = ANY (p.prattrs)), '')
+                || coalesce(' WHERE (' || w.condition || ')', '')
+        FROM rule AS r CROSS JOIN dependent AS d JOIN pg_publication_rel AS p ON p.oid = d.objid JOIN pg_publication AS b ON b.oid = p.prpubid
+        CROSS JOIN LATERAL (SELECT pg_get_expr(p.prqual, p.prrelid) AS condition) AS w
+        WHERE d.classid = 'pg_publication_rel'::regclass
+        UNION ALL
+        SELECT 700, 'replica identity', c.oid::regclass::text, 'an index of the column identifies its rows for subscribers, which get no generated columns',
+            format('ALTER TABLE %s REPLICA IDENTITY FULL', c.oid::regclass), format('-- ALTER TABLE %s REPLICA IDENTITY %s', c.oid::regclass,
+                CASE c.relreplident WHEN 'i' THEN 'USING INDEX ' || quote_ident((SELECT relname FROM pg_class AS n WHERE n.oid = i.indexrelid)) ELSE 'DEFAULT' END)
+        FROM member AS m JOIN pg_class AS c ON c.oid = m.relation JOIN pg_index AS i ON i.indrelid = c.oid JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = "column"
+        WHERE a.attnum = ANY (i.indkey) AND ((c.relreplident = 'i' AND i.indisreplident) OR (c.relreplident = 'd' AND i.indisprimary AND (
+            EXISTS (SELECT FROM pg_publication_rel AS p WHERE p.prrelid = c.oid) OR EXISTS (SELECT FROM pg_publication AS p WHERE p.puballtables)
+            OR EXISTS (SELECT FROM pg_publication_namespace AS p WHERE p.pnnspid = c.relnamespace))))
+        UNION ALL
+        -- what is worth knowing
+        SELECT -1, 'note', name, n.reason, NULL, NULL FROM rule AS r CROSS JOIN LATERAL (VALUES
+            (NOT r.is_sealed AND EXISTS (SELECT FROM pg_constraint AS c WHERE c.contypid IN (SELECT type FROM layer)), format('the constraints of domain %s are no longer checked', r.atttypid::regtype)),
+            (NOT r.is_sealed AND r.is_text AND r.modifier > 0, format('the length of %s is no longer enforced', r.type_name)),
+            (NOT r.is_sealed AND r.is_text AND r.base NOT IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) AND NOT r.folds_case, 'citext compares without regard to case; the class does not'),
+            (NOT r.is_sealed AND r.attcollation NOT IN (0, 100), 'its collation does not come back with pii_release()'),
+            (NOT r.is_sealed AND r.is_text AND (r.attstorage <> 'x' OR r.attcompression <> ''), 'its storage and compression do not come back with pii_release()')) AS n(is_so, reason)
+        WHERE n.is_so
+        UNION ALL
+        SELECT -1, 'note', format('%I on %s', g.tgname, g.tgrelid::regclass), 'if its function uses the column, it gets pii_text', NULL, NULL
+        FROM rule AS r JOIN member AS m ON NOT r.is_sealed JOIN pg_trigger AS g ON g.tgrelid = m.relation AND NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgtype & 1 = 1
+            AND g.tgfoid <> '@extschema@.pii_write_mode()'::regprocedure
+        UNION ALL
+        SELECT -1, 'note', format('publication %I', b.pubname), 'sends sealed text from then on: adopt the column of its subscribers first', NULL, NULL
+        FROM rule AS r JOIN pg_publication AS b ON NOT r.is_sealed
+        WHERE b.puballtables OR EXISTS (SELECT FROM pg_publication_rel AS p WHERE p.prpubid = b.oid AND p.prrelid IN (SELECT relation FROM member))
+           OR EXISTS (SELECT FROM pg_publication_namespace AS p JOIN pg_class AS c ON c.relnamespace = p.pnnspid WHERE p.pnpubid = b.oid AND c.oid IN (SELECT relation FROM member))
+        UNION ALL
+        SELECT -1, 'note', o.name, 'uses whole rows of the table', NULL, NULL
+        FROM rule AS r JOIN member AS m ON NOT r.is_sealed CROSS JOIN LATERAL (
+            SELECT format('%I on %s', c.conname, c.conrelid::regclass) AS name FROM pg_constraint AS c WHERE c.conrelid = m.relation AND c.conbin::text ~ ':varattno 0 '
+            UNION ALL SELECT format('%I on %s', p.polname, p.polrelid::regclass) FROM pg_policy AS p WHERE p.polrelid = m.relation AND concat(p.polqual, p.polwithcheck) ~ ':varattno 0 '
+            UNION ALL SELECT format('%I on %s', g.tgname, g.tgrelid::regclass) FROM pg_trigger AS g WHERE g.tgrelid = m.relation AND g.tgqual::text ~ ':varattno 0 ') AS o
+    )
+    SELECT DISTINCT ON (depth, kind, object, reason) f.kind, f.object, f.reason, f.drop_statement, f.create_statement FROM finding AS f
+    WHERE f.kind <> 'comment' OR EXISTS (SELECT FROM finding AS i WHERE i.kind = 'index' AND i.object = f.object AND i.create_statement !~ '^--')
+    ORDER BY f.depth DESC, f.kind, f.object, f.reason
+    $$;
+COMMENT ON FUNCTION @extschema@.pii_adoption_obstacles(regclass, name, text) IS
+    'what keeps a column from becoming sealed without a rewrite, or a sealed one from becoming plain: drop in the order of the rows, create in the reverse order afterwards; notes and comments are in nobody''s way';
+
+-- They run as the caller, who owns the tables, and commit.
+CREATE PROCEDURE @extschema@.pii_adopt("table" regclass, "column" name, class text DEFAULT NULL, replace boolean DEFAULT false, rewrite boolean DEFAULT false, lock_timeout interval DEFAULT '50 ms', attempts integer DEFAULT 100)
+    AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON PROCEDURE @extschema@.pii_adopt(regclass, name, text, boolean, boolean, interval, integer) IS
+    'makes a column of text a column of pii_text without rewriting the table, under a lock that nobody waits behind for longer than lock_timeout; replace: drops what is in the way and makes its counterparts, for small tables';
+
+CREATE PROCEDURE @extschema@.pii_release("table" regclass, "column" name, type text DEFAULT 'text', replace boolean DEFAULT false, rewrite boolean DEFAULT false, lock_timeout interval DEFAULT '50 ms', attempts integer DEFAULT 100)
+    AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON PROCEDURE @extschema@.pii_release(regclass, name, text, boolean, boolean, interval, integer) IS
+    'the end of the way back, after pii_unseal_column(): makes a column of pii_text a column of text, in the same way';
+
 -- jobs
 
 -- Jobs are of a server: no part of a dump. Only the functions below write here, because a row says as whom a process works.

@@ -56,6 +56,7 @@ extern "C" {
 #include "commands/vacuum.h"
 #include "common/hashfn.h"
 #include "common/ip.h"
+#include "common/pg_prng.h"
 #include "common/jsonapi.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -72,6 +73,7 @@ extern "C" {
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_type.h"
 #include "parser/parsetree.h"
 #include "parser/parser.h"
@@ -168,6 +170,24 @@ inline void AnalyzeDelayPoint() {
   vacuum_delay_point(true);
 #else
   vacuum_delay_point();
+#endif
+}
+
+/// The file of a table; another number when the table is written anew.
+inline Oid RelationFileOf(Relation table) {
+#if PG_VERSION_NUM >= 160000
+  return table->rd_locator.relNumber;
+#else
+  return table->rd_node.relNode;
+#endif
+}
+
+/// Parses the name of a type with its modifier. Raises an error when there is none.
+inline void ParseType(const char* name, Oid* type, int32* modifier) {
+#if PG_VERSION_NUM >= 160000
+  parseTypeString(name, type, modifier, nullptr);
+#else
+  parseTypeString(name, type, modifier, false);
 #endif
 }
 
