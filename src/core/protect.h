@@ -26,6 +26,7 @@ struct SealOptions {
   size_t pad_to =
       0;  ///< the plaintext is padded to a multiple of this many bytes, to hide its length. 0: not at all
   bool canary = false;  ///< the value is a decoy, and whoever reveals it is told so (CanaryMark)
+  bool stored = false;  ///< the text was stored already, and is data even where it looks like a mask
 };
 
 /// Protector is the path of a value: text → class → key → sealed value, and back. One process has one; it is
@@ -64,7 +65,7 @@ class Protector {
 
   /// Seal writes the sealed value of `plaintext` (valid UTF-8, not checked here) under the primary version to
   /// `sealed`, which has exactly SealedSize bytes and is wiped on failure. A value that is its own mask is
-  /// kMaskedValue.
+  /// kMaskedValue, unless the options say that it was stored.
   Status Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, const SealOptions& options = {});
 
   /// Reveal authenticates and decrypts into `plaintext`, which has exactly value.plaintext_bound() bytes and

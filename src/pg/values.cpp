@@ -64,18 +64,18 @@ Status RevealUtf8(const SealedValue& value, size_t head, char** buffer, size_t* 
 
 /// Seals UTF-8 text into a new datum; gives the status instead of raising it, so that a caller can wipe
 /// `text` first.
-Status SealUtf8(ByteView text, uint16_t class_id, varlena** datum) {
+Status SealUtf8(ByteView text, uint16_t class_id, varlena** datum, const SealOptions& options = {}) {
   *datum = NewDatum(Protector::SealedSize(text.size()));
   ByteSpan sealed(Bytes(VARDATA(*datum)), VARSIZE(*datum) - VARHDRSZ);
-  return CallProtector([&](Protector& protector) { return protector.Seal(class_id, text, sealed); });
+  return CallProtector([&](Protector& protector) { return protector.Seal(class_id, text, sealed, options); });
 }
 
 /// Seals text of the server's encoding, which is no sealed text.
-varlena* SealServerText(ByteView text, uint16_t class_id) {
+varlena* SealServerText(ByteView text, uint16_t class_id, const SealOptions& options = {}) {
   CurrentProtector();  // raises what there is to raise of keys before there is a copy to wipe
   ByteView utf8 = ToUtf8(text);
   varlena* datum;
-  Status status = SealUtf8(utf8, class_id, &datum);
+  Status status = SealUtf8(utf8, class_id, &datum, options);
   if (utf8.data() != text.data())
     WipeAndFree(reinterpret_cast<char*>(const_cast<uint8_t*>(utf8.data())), utf8.size());
   if (status != Status::kOk) ReportSealFailure(status, class_id);
@@ -151,6 +151,16 @@ bool IsLegacyText(ByteView stored) {
 ByteView RequireLegacyText(ByteView stored) {
   if (!IsLegacyText(stored)) ReportStatus(Status::kNotSealed, Origin::kStored, 0, 0);
   return stored;
+}
+
+/// Seals legacy plaintext whatever it looks like: as a mask, or as sealed text, which it was not when it was
+/// stored. To refuse it would refuse every statement that reads the table, and to take it for sealed text
+/// would let whoever could write the table before its adoption have a stolen value revealed.
+varlena* SealStored(ByteView stored, uint16_t class_id) {
+  NoteValuesInUse();
+  SealOptions options;
+  options.stored = true;
+  return SealServerText(RequireLegacyText(stored), class_id, options);
 }
 
 /// `utf8` as ToUtf8 gave it for `text`: a copy is owned, the text itself is not.
@@ -274,12 +284,11 @@ varlena* Rewrap(varlena* datum, uint16_t legacy_class) {
 varlena* SealLegacy(varlena* datum, uint16_t class_id, bool is_padded) {
   ByteView stored = StoredBytes(datum);
   if (IsSealed(stored)) return datum;
-  ByteView text = RequireLegacyText(stored);
   if (is_padded) {
-    int size = bpchartruelen(VARDATA_ANY(datum), static_cast<int>(text.size()));
-    text = text.first(static_cast<size_t>(size));
+    int size = bpchartruelen(VARDATA_ANY(datum), static_cast<int>(stored.size()));
+    stored = stored.first(static_cast<size_t>(size));
   }
-  return SealText(text, class_id);
+  return SealStored(stored, class_id);
 }
 
 varlena* Unseal(varlena* datum, bool keeps_canaries) {
@@ -383,7 +392,7 @@ Rendered RenderRedacted(const varlena* datum, size_t head, uint16_t legacy_class
 }
 
 Rendered RenderSealed(varlena* datum, size_t head, uint16_t legacy_class) {
-  if (!IsSealed(StoredBytes(datum))) datum = SealText(RequireLegacyText(StoredBytes(datum)), legacy_class);
+  if (!IsSealed(StoredBytes(datum))) datum = SealStored(StoredBytes(datum), legacy_class);
   ByteView stored = StoredBytes(datum);
   ParseStored(stored);
   size_t bound = SealedTextBound(stored.size());
