@@ -69,12 +69,46 @@ Node* AdoptText(const SupportRequestSimplify* request) {
                  DatumGetInt32(reinterpret_cast<Const*>(modifier)->constvalue));
 }
 
+/// A column that USING must not name, because its plaintext would come along.
+struct Reference {
+  Oid table;
+  const char* own;
+  List* relabelled;
+};
+
+/// Does an expression, not analysed yet, name another column than its own that is relabelled?
+bool NamesOther(Node* node, void* context) {
+  if (node == nullptr) return false;
+  if (!IsA(node, ColumnRef)) return WalkStatement(node, NamesOther, context);
+  auto* reference = static_cast<Reference*>(context);
+  auto* last = static_cast<Node*>(llast(reinterpret_cast<ColumnRef*>(node)->fields));
+  if (!IsA(last, String) || strcmp(strVal(last), reference->own) == 0) return false;
+  return list_member_int(reference->relabelled, get_attnum(reference->table, strVal(last)));
+}
+
+[[noreturn]] void ReportOtherColumn() {
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("USING takes the plaintext of another column over pii_unsealed"),
+                  errhint("Leave pii_unsealed out: the values are sealed then.")));
+}
+
 /// Attribute numbers without those that the column has in the tables of a tree.
 List* WithoutColumn(List* attributes, Oid table, const char* column) {
   ListCell* cell;
   foreach (cell, find_all_inheritors(table, NoLock, nullptr))
     attributes = list_delete_int(attributes, get_attnum(lfirst_oid(cell), column));
   return attributes;
+}
+
+/// A function in USING may have changed what the name stands for: search_path, or the name of the table.
+void RequireAltered(Oid table) {
+  Relation relation = table_open(table, AccessShareLock);
+  bool is_it = CheckRelationLockedByMe(relation, AccessExclusiveLock, false) &&
+               pg_class_ownercheck(table, GetUserId());
+  table_close(relation, NoLock);
+  if (is_it) return;
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("the altered table has another name now"),
+                  errhint("USING must not change search_path or rename tables.")));
 }
 
 bool IsReleasing() {
@@ -107,16 +141,20 @@ void LeaveAlter(const AlterScope& outer) { current = outer; }
 
 void RecordAlter() {
   if (current.relabelled == NIL) return;
-  List* relabelled = current.relabelled;
+  List* adopted = current.relabelled;
+  List* relabelled = list_copy(adopted);
   bool is_padded = current.is_padded;
   auto* statement = reinterpret_cast<const AlterTableStmt*>(current.command);
   current = {};  // what follows runs statements of its own
   Oid table = RangeVarGetRelid(statement->relation, NoLock, false);
+  RequireAltered(table);
   CommandCounterIncrement();
   ListCell* cell;
   foreach (cell, statement->cmds) {
     auto* command = static_cast<AlterTableCmd*>(lfirst(cell));
     if (command->subtype != AT_AlterColumnType) continue;
+    Reference reference{table, command->name, adopted};
+    if (NamesOther(reinterpret_cast<ColumnDef*>(command->def)->raw_default, &reference)) ReportOtherColumn();
     AttrNumber attribute = get_attnum(table, command->name);
     bool is_adopted =
         list_member_int(relabelled, attribute) && IsOwnType(get_atttype(table, attribute), "pii_text_in");
@@ -124,10 +162,7 @@ void RecordAlter() {
     RecordAdopted(table, command->name, is_padded);
     relabelled = WithoutColumn(relabelled, table, command->name);
   }
-  if (relabelled == NIL) return;
-  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                  errmsg("USING takes the plaintext of another column over pii_unsealed"),
-                  errhint("Leave pii_unsealed out: the values are sealed then.")));
+  if (relabelled != NIL) ReportOtherColumn();
 }
 
 void BeginRelease(uint32_t table, const char* column) {

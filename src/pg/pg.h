@@ -263,6 +263,9 @@ auto AsCallback(Result (*function)(Node*, void*)) -> Result (*)() {
 inline bool WalkExpression(Node* node, bool (*walker)(Node*, void*), void* context) {
   return expression_tree_walker(node, AsCallback(walker), context);
 }
+inline bool WalkStatement(Node* node, bool (*walker)(Node*, void*), void* context) {
+  return raw_expression_tree_walker(node, AsCallback(walker), context);
+}
 inline bool WalkQuery(Query* query, bool (*walker)(Node*, void*)) {
   return query_tree_walker(query, AsCallback(walker), nullptr, 0);
 }
