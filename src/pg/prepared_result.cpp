@@ -49,8 +49,9 @@ void Adapt(const char* name, const ParseState* state, const Query* query) {
   TupleDesc now = ExecCleanTypeFromTL(ResultOf(query));
   if (!IsAdoptedResult(source->resultDesc, now)) return;
   MemoryContext outer = MemoryContextSwitchTo(source->context);
-  FreeTupleDesc(source->resultDesc);
-  source->resultDesc = CreateTupleDescCopy(now);
+  TupleDesc before = source->resultDesc;
+  source->resultDesc = CreateTupleDescCopy(now);  // an error here leaves the other as it was
+  FreeTupleDesc(before);
   MemoryContextSwitchTo(outer);
 }
 
