@@ -1,5 +1,6 @@
 #include "adopted_column.h"
 
+#include "own_function.h"
 #include "own_table.h"
 #include "pg.h"
 
@@ -75,6 +76,12 @@ AdoptedColumn ReadRow(HeapTuple row, TupleDesc descriptor) {
   return column;
 }
 
+/// ALTER TABLE may have made it a column of another type, or dropped it, since it was adopted.
+bool IsSealedColumn(Oid table, AttrNumber attribute) {
+  Oid type = get_atttype(table, attribute);
+  return OidIsValid(type) && IsOwnType(type, "pii_text_in");
+}
+
 /// Reads the rows of a table into a palloc'ed array.
 AdoptedColumn* ReadRows(Oid table, int* count) {
   *count = 0;
@@ -87,6 +94,7 @@ AdoptedColumn* ReadRows(Oid table, int* count) {
   SysScanDesc scan = systable_beginscan(rows, index, OidIsValid(index), nullptr, 1, &key);
   AdoptedColumn* columns = nullptr;
   while (HeapTuple row = systable_getnext(scan)) {
+    if (!IsSealedColumn(table, ReadRow(row, RelationGetDescr(rows)).attribute)) continue;
     Size size = static_cast<Size>(*count + 1) * sizeof(AdoptedColumn);
     columns = static_cast<AdoptedColumn*>(columns == nullptr ? palloc(size) : repalloc(columns, size));
     columns[(*count)++] = ReadRow(row, RelationGetDescr(rows));
