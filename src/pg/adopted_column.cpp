@@ -135,15 +135,18 @@ void ForgetDropped(const Books& books) {
              {});
 }
 
-void WriteRow(const Books& books, Oid table, AttrNumber attribute, const char* phase, bool is_padded) {
-  RunInBooks(psprintf("INSERT INTO %s AS a (relation, attribute, phase, is_padded) VALUES ($1, $2::smallint, "
-                      "$3, $4 <> 0) "
-                      "ON CONFLICT (relation, attribute) DO UPDATE SET phase = $3, "
-                      "is_padded = a.is_padded OR excluded.is_padded, changed_at = clock_timestamp(), "
-                      "sealed_by = CASE WHEN $3 = 'sealed' THEN pg_current_xact_id()::text::bigint END",
-                      books.table),
-             {Parameter(table), Parameter(static_cast<int64_t>(attribute)), Parameter(phase),
-              Parameter(static_cast<int64_t>(is_padded))});
+/// False when the column is not being sealed any more, and is to be noted as sealed.
+bool WriteRow(const Books& books, Oid table, AttrNumber attribute, const char* phase, bool is_padded) {
+  const char* insert =
+      psprintf("INSERT INTO %s AS a (relation, attribute, phase, is_padded) VALUES ($1, $2::smallint, "
+               "$3, $4 <> 0) "
+               "ON CONFLICT (relation, attribute) DO UPDATE SET phase = $3, "
+               "is_padded = a.is_padded OR excluded.is_padded, changed_at = clock_timestamp(), "
+               "sealed_by = CASE WHEN $3 = 'sealed' THEN pg_current_xact_id()::text::bigint END "
+               "WHERE $3 <> 'sealed' OR a.phase IN ('sealing', 'sealed')",
+               books.table);
+  return RunInBooks(insert, {Parameter(table), Parameter(static_cast<int64_t>(attribute)), Parameter(phase),
+                             Parameter(static_cast<int64_t>(is_padded))}) > 0;
 }
 
 bool HasTrigger(Oid table) { return OidIsValid(get_trigger_oid(table, kTrigger, true)); }
@@ -198,13 +201,21 @@ void DropTriggers(Oid table) {
   }
 }
 
+/// Rows may be plaintext again that were sealed when they were looked at.
+[[noreturn]] void ReportUnsealing() {
+  ereport(ERROR,
+          (errcode(ERRCODE_OBJECT_IN_USE), errmsg("another session unseals the column"),
+           errhint("CALL pii_seal_column() again when it has ended.")));
+}
+
 void Write(Oid table, const char* column, Phase phase, bool is_padded) {
   Books books = OpenBooks(kTable);
   ForgetDropped(books);
   ListCell* cell;
   foreach (cell, TablesWith(table)) {
     AttrNumber attribute = get_attnum(lfirst_oid(cell), column);
-    WriteRow(books, lfirst_oid(cell), attribute, kPhaseNames[static_cast<int>(phase)], is_padded);
+    const char* name = kPhaseNames[static_cast<int>(phase)];
+    if (!WriteRow(books, lfirst_oid(cell), attribute, name, is_padded)) ReportUnsealing();
     CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
   }
   CloseBooks(books);

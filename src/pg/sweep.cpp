@@ -408,14 +408,16 @@ void SweepColumn(const Sweep& given, NoteProgress note, void* context) {
   CheckMayUpdate(given.table, given.column, given.kind);
   CurrentProtector();  // without keys nothing can be done
   bool has_phase = BeginPhase(given);
-  CommandCounterIncrement();
+  // Others see the phase now, and the trigger that it may have made keeps no writer out while rows are
+  // counted.
+  SPI_commit();
 
   // The list outlives the transactions; SPI's memory of this connection does.
   List* members = MembersOf(given.table);
   ListCell* cell;
   foreach (cell, members) {
     if (lfirst_oid(cell) >= given.member)
-      run.progress.total += CountDue(lfirst_oid(cell), given.column, given.kind);
+      run.progress.total += CountDue(lfirst_oid(cell), NameStr(run.column), given.kind);
   }
   SPI_commit();
   foreach (cell, members) {
