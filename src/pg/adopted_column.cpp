@@ -82,8 +82,8 @@ bool IsSealedColumn(Oid table, AttrNumber attribute) {
   return OidIsValid(type) && IsOwnType(type, "pii_text_in");
 }
 
-/// Reads the rows of a table into a palloc'ed array.
-AdoptedColumn* ReadRows(Oid table, int* count) {
+/// Reads the rows of a table itself into a palloc'ed array.
+AdoptedColumn* ReadOwnRows(Oid table, int* count) {
   *count = 0;
   Oid own_table = FindOwnTable(kTable);
   if (!OidIsValid(own_table)) return nullptr;
@@ -101,6 +101,33 @@ AdoptedColumn* ReadRows(Oid table, int* count) {
   }
   systable_endscan(scan);
   table_close(rows, AccessShareLock);
+  return columns;
+}
+
+bool HasColumn(const AdoptedColumn* columns, int count, AttrNumber attribute) {
+  for (int i = 0; i < count; ++i) {
+    if (columns[i].attribute == attribute) return true;
+  }
+  return false;
+}
+
+/// Those of its parents hold for a partition, too, which may have been made or attached since.
+AdoptedColumn* ReadRows(Oid table, int* count) {
+  AdoptedColumn* columns = ReadOwnRows(table, count);
+  if (!get_rel_relispartition(table)) return columns;
+  ListCell* cell;
+  foreach (cell, get_partition_ancestors(table)) {
+    int more;
+    AdoptedColumn* inherited = ReadOwnRows(lfirst_oid(cell), &more);
+    for (int i = 0; i < more; ++i) {
+      AdoptedColumn column = inherited[i];
+      column.attribute = get_attnum(table, get_attname(lfirst_oid(cell), column.attribute, false));
+      if (HasColumn(columns, *count, column.attribute)) continue;
+      Size size = static_cast<Size>(*count + 1) * sizeof(AdoptedColumn);
+      columns = static_cast<AdoptedColumn*>(columns == nullptr ? palloc(size) : repalloc(columns, size));
+      columns[(*count)++] = column;
+    }
+  }
   return columns;
 }
 
