@@ -2,6 +2,7 @@
 
 #include "adopted_column.h"
 #include "index_expression.h"
+#include "mixed_parameter.h"
 #include "own_function.h"
 #include "pg.h"
 #include "type_modifier.h"
@@ -18,7 +19,7 @@ struct Place {
   Oid table;
   Index table_index;    ///< of the range table
   List* index_columns;  ///< of an index-only scan; NIL for others
-  bool is_condition;    ///< within a condition, where only sub-selects hash and show values
+  bool is_condition;    ///< within a condition, where comparisons need no hash of the value
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -60,38 +61,13 @@ bool TakesClass(Node* node) {
 // ------------------------------------------------------------------------------------------------------------
 // What is put in its place
 
-/// pii_seal_adopted(column, class, is_padded)
-Node* SealedForm(Var* var, const AdoptedColumn& column, int32 class_id) {
-  Oid type = getBaseType(var->vartype);
-  HeapTuple row = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-  if (!HeapTupleIsValid(row)) elog(ERROR, "cache lookup failed for type %u", type);
-  Oid schema = reinterpret_cast<Form_pg_type>(GETSTRUCT(row))->typnamespace;
-  ReleaseSysCache(row);
-  auto number = [](Oid of, Datum value) {
-    return makeConst(of, -1, InvalidOid, of == BOOLOID ? 1 : 4, value, false, true);
-  };
-  Node* argument = reinterpret_cast<Node*>(var);
-  if (var->vartype != type) {
-    argument = reinterpret_cast<Node*>(
-        makeRelabelType(reinterpret_cast<Expr*>(var), type, class_id, InvalidOid, COERCE_IMPLICIT_CAST));
-  }
-  List* arguments = list_make3(argument, number(INT4OID, Int32GetDatum(class_id)),
-                               number(BOOLOID, BoolGetDatum(column.is_padded)));
-  Oid function = FindFunction(schema, "pii_seal_adopted", {type, INT4OID, BOOLOID});
-  // By its form it is a length coercion, so that its type modifier is known.
-  auto* call = makeFuncExpr(function, type, arguments, InvalidOid, InvalidOid, COERCE_EXPLICIT_CAST);
-  if (var->vartype == type) return reinterpret_cast<Node*>(call);
-  return reinterpret_cast<Node*>(
-      makeRelabelType(reinterpret_cast<Expr*>(call), var->vartype, -1, InvalidOid, COERCE_IMPLICIT_CAST));
-}
-
 /// A column in its sealed form when it is adopted, else null.
 Node* SealColumn(const Place& place, Var* var, AttrNumber attribute) {
   if (attribute <= 0 || !IsSealedType(var->vartype)) return nullptr;
   AdoptedColumn column = FindAdopted(place.table, attribute);
   if (!MayShowPlaintext(column)) return nullptr;
   int32 class_id = DeclaredModifier(reinterpret_cast<Node*>(var));
-  return class_id < 0 ? nullptr : SealedForm(var, column, class_id);
+  return class_id < 0 ? nullptr : SealedForm(reinterpret_cast<Node*>(var), class_id, column.is_padded);
 }
 
 /// A whole row, column by column, when one of them is adopted, else null.
@@ -130,10 +106,32 @@ bool IsPadded(const Place& place, const Var* var) {
   return IsSealedType(var->vartype) && FindAdopted(place.table, ColumnOf(place, var)).is_padded;
 }
 
+/// `=` and `<>` take the class from the column, too. So searches without an index seal nothing.
+bool Compares(Node* node) {
+  Oid function = InvalidOid;
+  if (IsA(node, OpExpr)) function = reinterpret_cast<OpExpr*>(node)->opfuncid;
+  if (IsA(node, FuncExpr)) function = reinterpret_cast<FuncExpr*>(node)->funcid;
+  if (function < FirstNormalObjectId) return false;
+  return IsEquality(function) || IsOwnFunction(function, "pii_text_eq_any") ||
+         IsOwnFunction(function, "pii_text_ne") || IsOwnFunction(function, "pii_text_ne_text") ||
+         IsOwnFunction(function, "text_ne_pii_text");
+}
+
 bool ReadsStored(const Place& place, Node* call) {
   if (reinterpret_cast<FuncExpr*>(call)->args == NIL || !IsA(ArgumentOf(call), Var)) return false;
   if (AsksForState(call) || CallsOneOf(call, {"pii_seal_adopted"})) return true;
   return TakesClass(call) && !IsPadded(place, reinterpret_cast<Var*>(ArgumentOf(call)));
+}
+
+Node* Seal(Node* node, void* context);
+
+/// Arguments, where columns themselves may stay as they are stored.
+Node* SealArguments(Node* node, void* context) {
+  if (node == nullptr) return nullptr;
+  if (IsA(node, List)) return MutateExpression(node, SealArguments, context);
+  Node* value = StripRelabel(node);
+  bool stays = IsA(value, Var) && !IsPadded(*static_cast<Place*>(context), reinterpret_cast<Var*>(value));
+  return stays ? node : Seal(node, context);
 }
 
 Node* Seal(Node* node, void* context) {
@@ -144,14 +142,15 @@ Node* Seal(Node* node, void* context) {
     inner.is_condition = false;
     return MutateExpression(node, Seal, &inner);
   }
-  if (IsA(node, Var) && (!place.is_condition || IsPadded(place, reinterpret_cast<Var*>(node)))) {
+  if (IsA(node, Var)) {
     auto* var = reinterpret_cast<Var*>(node);
     bool is_row = static_cast<Index>(var->varno) == place.table_index && var->varattno == InvalidAttrNumber;
     Node* sealed = is_row ? SealRow(place, var) : SealColumn(place, var, ColumnOf(place, var));
     if (sealed != nullptr) return sealed;
   }
   if (IsA(node, FuncExpr) && ReadsStored(place, node)) return node;
-  return MutateExpression(node, Seal, context);
+  bool takes_stored = place.is_condition && (IsA(node, NullTest) || Compares(node));
+  return MutateExpression(node, takes_stored ? SealArguments : Seal, context);
 }
 
 List* SealList(const Place& place, List* expressions) {
@@ -193,6 +192,33 @@ void SealScan(PlannedStmt* plan, Scan* scan, List* index_columns) {
   scan->plan.targetlist = SealList(place, scan->plan.targetlist);
   place.is_condition = true;
   scan->plan.qual = SealList(place, scan->plan.qual);
+}
+
+/// ON CONFLICT DO UPDATE and MERGE see the row as it is stored.
+void SealActions(const Place& place, ModifyTable* modify, List* merge_actions) {
+  modify->onConflictSet = SealList(place, modify->onConflictSet);
+  modify->onConflictWhere =
+      reinterpret_cast<Node*>(SealList(place, reinterpret_cast<List*>(modify->onConflictWhere)));
+  ListCell* cell;
+  foreach (cell, merge_actions) {
+    auto* action = static_cast<MergeAction*>(lfirst(cell));
+    action->targetList = SealList(place, action->targetList);
+    action->qual = reinterpret_cast<Node*>(SealList(place, reinterpret_cast<List*>(action->qual)));
+  }
+}
+
+void SealWrites(PlannedStmt* plan, ModifyTable* modify) {
+  int number = 0;
+  ListCell* cell;
+  foreach (cell, modify->resultRelations) {
+    auto index = static_cast<Index>(lfirst_int(cell));
+    Oid table = rt_fetch(index, plan->rtable)->relid;
+    List* actions = modify->mergeActionLists == NIL
+                        ? NIL
+                        : static_cast<List*>(list_nth(modify->mergeActionLists, number));
+    if (HasAdopted(table)) SealActions({plan, table, index, NIL, false}, modify, actions);
+    ++number;
+  }
 }
 
 void SealReturning(PlannedStmt* plan, ModifyTable* modify) {
@@ -251,6 +277,11 @@ bool FindQuestion(PlannedStmt*, Plan* node) {
   return found;
 }
 
+bool SealParameters(PlannedStmt*, Plan* node) {
+  SealWhatIsGiven(node);
+  return false;
+}
+
 bool SealNode(PlannedStmt* plan, Plan* node) {
   switch (nodeTag(node)) {
     case T_SeqScan:
@@ -265,6 +296,7 @@ bool SealNode(PlannedStmt* plan, Plan* node) {
       SealScan(plan, reinterpret_cast<Scan*>(node), reinterpret_cast<IndexOnlyScan*>(node)->indextlist);
       break;
     case T_ModifyTable:
+      SealWrites(plan, reinterpret_cast<ModifyTable*>(node));
       SealReturning(plan, reinterpret_cast<ModifyTable*>(node));
       break;
     default:
@@ -282,8 +314,12 @@ bool ReadStored(bool stored) {
 }
 
 void SealWhatIsRead(PlannedStmt* plan) {
-  if (reads_stored || plan->commandType == CMD_UTILITY || !IsTransactionState() || !ReadsAdopted(plan))
-    return;
+  if (reads_stored || plan->commandType == CMD_UTILITY || !IsTransactionState()) return;
+  if (HasAnyAdopted()) {
+    VisitPlan(plan, plan->planTree, SealParameters);
+    VisitPlans(plan, plan->subplans, SealParameters);
+  }
+  if (!ReadsAdopted(plan)) return;
   // Whoever counts unsealed values wants to know the truth, and no values.
   if (VisitPlan(plan, plan->planTree, FindQuestion) || VisitPlans(plan, plan->subplans, FindQuestion)) return;
   VisitPlan(plan, plan->planTree, SealNode);

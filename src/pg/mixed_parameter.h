@@ -1,0 +1,16 @@
+#pragma once
+
+struct Node;
+struct Plan;
+
+namespace pii {
+
+/// SealedForm returns an expression that gives a value of type pii_text, or a domain over it, in sealed form.
+/// `is_padded`: it was character(n).
+Node* SealedForm(Node* value, int class_id, bool is_padded);
+
+/// SealWhatIsGiven changes the results of a plan node: parameters that hold plaintext of an adopted column,
+/// such as OLD.ssn or OLD in a trigger, are sealed. Those do not come by a scan.
+void SealWhatIsGiven(Plan* node);
+
+}  // namespace pii
