@@ -1,6 +1,7 @@
 #include "mixed_plan.h"
 
 #include "adopted_column.h"
+#include "incoming_value.h"
 #include "index_expression.h"
 #include "mixed_parameter.h"
 #include "own_function.h"
@@ -66,12 +67,13 @@ Node* SealColumn(const Place& place, Var* var, AttrNumber attribute) {
   if (attribute <= 0 || !IsSealedType(var->vartype)) return nullptr;
   AdoptedColumn column = FindAdopted(place.table, attribute);
   if (!MayShowPlaintext(column)) return nullptr;
-  int32 class_id = DeclaredModifier(reinterpret_cast<Node*>(var));
-  return class_id < 0 ? nullptr : SealedForm(reinterpret_cast<Node*>(var), class_id, column.is_padded);
+  int32 class_id = Max(DeclaredModifier(reinterpret_cast<Node*>(var)), 0);  // without one: class text
+  return SealedForm(reinterpret_cast<Node*>(var), class_id, column.is_padded);
 }
 
 /// A whole row, column by column, when one of them is adopted, else null.
 Node* SealRow(const Place& place, const Var* var) {
+  if (get_typ_typrelid(var->vartype) != place.table) return nullptr;  // of a transition table
   Relation table = table_open(place.table, NoLock);
   TupleDesc columns = RelationGetDescr(table);
   List* values = NIL;
@@ -109,12 +111,15 @@ bool IsPadded(const Place& place, const Var* var) {
 /// `=` and `<>` take the class from the column, too. So searches without an index seal nothing.
 bool Compares(Node* node) {
   Oid function = InvalidOid;
-  if (IsA(node, OpExpr)) function = reinterpret_cast<OpExpr*>(node)->opfuncid;
+  if (IsA(node, OpExpr) || IsA(node, DistinctExpr)) function = reinterpret_cast<OpExpr*>(node)->opfuncid;
+  if (IsA(node, ScalarArrayOpExpr)) function = reinterpret_cast<ScalarArrayOpExpr*>(node)->opfuncid;
   if (IsA(node, FuncExpr)) function = reinterpret_cast<FuncExpr*>(node)->funcid;
   if (function < FirstNormalObjectId) return false;
-  return IsEquality(function) || IsOwnFunction(function, "pii_text_eq_any") ||
-         IsOwnFunction(function, "pii_text_ne") || IsOwnFunction(function, "pii_text_ne_text") ||
-         IsOwnFunction(function, "text_ne_pii_text");
+  if (IsEquality(function)) return true;
+  for (const char* symbol : {"pii_text_ne", "pii_text_ne_text", "text_ne_pii_text", "pii_text_eq_any"}) {
+    if (IsOwnFunction(function, symbol)) return true;
+  }
+  return false;
 }
 
 bool ReadsStored(const Place& place, Node* call) {
@@ -169,56 +174,45 @@ bool ReadsAdopted(const PlannedStmt* plan) {
     bool is_table = entry->rtekind == RTE_RELATION &&
                     (entry->relkind == RELKIND_RELATION || entry->relkind == RELKIND_PARTITIONED_TABLE ||
                      entry->relkind == RELKIND_MATVIEW);
-    if (is_table && entry->relid >= FirstNormalObjectId && HasAdopted(entry->relid)) return true;
+    bool is_transition = entry->rtekind == RTE_NAMEDTUPLESTORE;
+    if ((is_table || is_transition) && entry->relid >= FirstNormalObjectId && HasAdopted(entry->relid))
+      return true;
   }
   return false;
 }
 
 /// Is a question about what is stored asked of a value that a scan has handed up, which would be sealed by
 /// then?
-bool AsksAbove(Node* node, void*) {
+bool AsksAbove(Node* node, void* plan) {
   if (node == nullptr) return false;
-  if (AsksForState(node)) {
-    Node* argument = ArgumentOf(node);
-    if (IsA(argument, Var) && IS_SPECIAL_VARNO(reinterpret_cast<Var*>(argument)->varno)) return true;
+  if (AsksForState(node) && IsA(ArgumentOf(node), Var)) {
+    int number = reinterpret_cast<Var*>(ArgumentOf(node))->varno;
+    if (IS_SPECIAL_VARNO(number)) return true;
+    return rt_fetch(number, static_cast<PlannedStmt*>(plan)->rtable)->rtekind != RTE_RELATION;
   }
-  return WalkExpression(node, AsksAbove, nullptr);
+  return WalkExpression(node, AsksAbove, plan);
+}
+
+bool WritesRows(const PlannedStmt* plan) { return plan->commandType != CMD_SELECT || plan->hasModifyingCTE; }
+
+/// Values that a statement gives may be stored, by CREATE TABLE AS.
+bool GivesValues(const PlannedStmt* plan) {
+  ListCell* cell;
+  foreach (cell, plan->planTree->targetlist) {
+    auto* entry = static_cast<TargetEntry*>(lfirst(cell));
+    if (!entry->resjunk && IsSealedType(exprType(reinterpret_cast<Node*>(entry->expr)))) return true;
+  }
+  return false;
 }
 
 void SealScan(PlannedStmt* plan, Scan* scan, List* index_columns) {
   RangeTblEntry* entry = rt_fetch(scan->scanrelid, plan->rtable);
-  if (entry->rtekind != RTE_RELATION || !HasAdopted(entry->relid)) return;
+  bool is_table = entry->rtekind == RTE_RELATION || entry->rtekind == RTE_NAMEDTUPLESTORE;
+  if (!is_table || !HasAdopted(entry->relid)) return;
   Place place{plan, entry->relid, scan->scanrelid, index_columns, false};
   scan->plan.targetlist = SealList(place, scan->plan.targetlist);
   place.is_condition = true;
   scan->plan.qual = SealList(place, scan->plan.qual);
-}
-
-/// ON CONFLICT DO UPDATE and MERGE see the row as it is stored.
-void SealActions(const Place& place, ModifyTable* modify, List* merge_actions) {
-  modify->onConflictSet = SealList(place, modify->onConflictSet);
-  modify->onConflictWhere =
-      reinterpret_cast<Node*>(SealList(place, reinterpret_cast<List*>(modify->onConflictWhere)));
-  ListCell* cell;
-  foreach (cell, merge_actions) {
-    auto* action = static_cast<MergeAction*>(lfirst(cell));
-    action->targetList = SealList(place, action->targetList);
-    action->qual = reinterpret_cast<Node*>(SealList(place, reinterpret_cast<List*>(action->qual)));
-  }
-}
-
-void SealWrites(PlannedStmt* plan, ModifyTable* modify) {
-  int number = 0;
-  ListCell* cell;
-  foreach (cell, modify->resultRelations) {
-    auto index = static_cast<Index>(lfirst_int(cell));
-    Oid table = rt_fetch(index, plan->rtable)->relid;
-    List* actions = modify->mergeActionLists == NIL
-                        ? NIL
-                        : static_cast<List*>(list_nth(modify->mergeActionLists, number));
-    if (HasAdopted(table)) SealActions({plan, table, index, NIL, false}, modify, actions);
-    ++number;
-  }
 }
 
 void SealReturning(PlannedStmt* plan, ModifyTable* modify) {
@@ -231,6 +225,68 @@ void SealReturning(PlannedStmt* plan, ModifyTable* modify) {
     if (HasAdopted(table))
       lfirst(list_cell) = SealList({plan, table, index, NIL, false}, static_cast<List*>(lfirst(list_cell)));
   }
+}
+
+/// ON CONFLICT DO UPDATE and MERGE read the row that is there themselves.
+void SealActions(PlannedStmt* plan, ModifyTable* modify) {
+  ListCell* list_cell;
+  ListCell* table_cell;
+  auto seal = [plan](Index index, List** values, Node** condition) {
+    Place place{plan, rt_fetch(index, plan->rtable)->relid, index, NIL, false};
+    if (!HasAdopted(place.table)) return;
+    *values = SealList(place, *values);
+    place.is_condition = true;
+    *condition = Seal(*condition, &place);
+  };
+  if (modify->onConflictSet != NIL) {
+    seal(static_cast<Index>(linitial_int(modify->resultRelations)), &modify->onConflictSet,
+         &modify->onConflictWhere);
+  }
+  forboth(list_cell, modify->mergeActionLists, table_cell, modify->resultRelations) {
+    ListCell* cell;
+    foreach (cell, static_cast<List*>(lfirst(list_cell))) {
+      auto* action = static_cast<MergeAction*>(lfirst(cell));
+      seal(static_cast<Index>(lfirst_int(table_cell)), &action->targetList, &action->qual);
+    }
+  }
+}
+
+/// Seals what is about to be stored: a value that came by another way than a scan, such as OLD and NEW of a
+/// trigger, may be plaintext.
+void SealStoredList(List* targets) {
+  ListCell* cell;
+  foreach (cell, targets) {
+    auto* entry = static_cast<TargetEntry*>(lfirst(cell));
+    auto* value = reinterpret_cast<Node*>(entry->expr);
+    if (entry->resjunk || !IsSealedType(exprType(value))) continue;
+    bool is_sealed = false;
+    for (const char* symbol : {"pii_text", "pii_text_from_text", "pii_seal_adopted"}) {
+      is_sealed = is_sealed ||
+                  (IsA(value, FuncExpr) && IsOwnFunction(reinterpret_cast<FuncExpr*>(value)->funcid, symbol));
+    }
+    if (is_sealed) continue;
+    entry->expr = reinterpret_cast<Expr*>(SealedForm(value, Max(DeclaredModifier(value), 0), false));
+  }
+}
+
+/// In the plan that gives the rows, where it computes what it gives.
+void SealStoredRows(Plan* node) {
+  if (node == nullptr) return;
+  check_stack_depth();
+  if (is_projection_capable_plan(node)) {
+    SealStoredList(node->targetlist);
+    return;
+  }
+  ListCell* cell;
+  if (IsA(node, Append)) {
+    foreach (cell, reinterpret_cast<Append*>(node)->appendplans)
+      SealStoredRows(static_cast<Plan*>(lfirst(cell)));
+  }
+  if (IsA(node, MergeAppend)) {
+    foreach (cell, reinterpret_cast<MergeAppend*>(node)->mergeplans)
+      SealStoredRows(static_cast<Plan*>(lfirst(cell)));
+  }
+  SealStoredRows(node->lefttree);
 }
 
 using PlanVisitor = bool (*)(PlannedStmt* plan, Plan* node);
@@ -271,10 +327,27 @@ bool VisitPlan(PlannedStmt* plan, Plan* node, PlanVisitor visit) {
          VisitPlan(plan, node->righttree, visit);
 }
 
-bool FindQuestion(PlannedStmt*, Plan* node) {
-  bool found = AsksAbove(reinterpret_cast<Node*>(node->targetlist), nullptr) ||
-               AsksAbove(reinterpret_cast<Node*>(node->qual), nullptr);
-  return found;
+bool VisitAll(PlannedStmt* plan, PlanVisitor visit) {
+  return VisitPlan(plan, plan->planTree, visit) || VisitPlans(plan, plan->subplans, visit);
+}
+
+bool FindQuestion(PlannedStmt* plan, Plan* node) {
+  return AsksAbove(reinterpret_cast<Node*>(node->targetlist), plan) ||
+         AsksAbove(reinterpret_cast<Node*>(node->qual), plan);
+}
+
+bool SealStoredNode(PlannedStmt*, Plan* node) {
+  if (!IsA(node, ModifyTable)) return false;
+  auto* modify = reinterpret_cast<ModifyTable*>(node);
+  if (modify->operation == CMD_INSERT || modify->operation == CMD_UPDATE) SealStoredRows(node->lefttree);
+  SealStoredList(modify->onConflictSet);
+  ListCell* list_cell;
+  foreach (list_cell, modify->mergeActionLists) {
+    ListCell* cell;
+    foreach (cell, static_cast<List*>(lfirst(list_cell)))
+      SealStoredList(static_cast<MergeAction*>(lfirst(cell))->targetList);
+  }
+  return false;
 }
 
 bool SealParameters(PlannedStmt*, Plan* node) {
@@ -290,14 +363,15 @@ bool SealNode(PlannedStmt* plan, Plan* node) {
     case T_BitmapHeapScan:
     case T_TidScan:
     case T_TidRangeScan:
+    case T_NamedTuplestoreScan:
       SealScan(plan, reinterpret_cast<Scan*>(node), NIL);
       break;
     case T_IndexOnlyScan:
       SealScan(plan, reinterpret_cast<Scan*>(node), reinterpret_cast<IndexOnlyScan*>(node)->indextlist);
       break;
     case T_ModifyTable:
-      SealWrites(plan, reinterpret_cast<ModifyTable*>(node));
       SealReturning(plan, reinterpret_cast<ModifyTable*>(node));
+      SealActions(plan, reinterpret_cast<ModifyTable*>(node));
       break;
     default:
       break;
@@ -315,15 +389,12 @@ bool ReadStored(bool stored) {
 
 void SealWhatIsRead(PlannedStmt* plan) {
   if (reads_stored || plan->commandType == CMD_UTILITY || !IsTransactionState()) return;
-  if (HasAnyAdopted()) {
-    VisitPlan(plan, plan->planTree, SealParameters);
-    VisitPlans(plan, plan->subplans, SealParameters);
-  }
-  if (!ReadsAdopted(plan)) return;
+  bool has_any = HasAnyAdopted();
+  if (has_any) VisitAll(plan, SealParameters);
   // Whoever counts unsealed values wants to know the truth, and no values.
-  if (VisitPlan(plan, plan->planTree, FindQuestion) || VisitPlans(plan, plan->subplans, FindQuestion)) return;
-  VisitPlan(plan, plan->planTree, SealNode);
-  VisitPlans(plan, plan->subplans, SealNode);
+  bool may_count = !WritesRows(plan) && !GivesValues(plan);
+  if (ReadsAdopted(plan) && !(may_count && VisitAll(plan, FindQuestion))) VisitAll(plan, SealNode);
+  if (has_any && WritesRows(plan)) VisitAll(plan, SealStoredNode);
 }
 
 PlannedStmt* WithoutPlaintext(PlannedStmt* statement) {
@@ -368,6 +439,8 @@ PlannedStmt* WithoutPlaintext(PlannedStmt* statement) {
 
 /// pii_seal_adopted(pii_text, integer, boolean)
 PII_FUNCTION(pii_seal_adopted) {
+  pii::ByteView incoming;
+  if (pii::FindIncomingValue(PG_GETARG_DATUM(0), &incoming)) PG_RETURN_DATUM(PG_GETARG_DATUM(0));
   PG_RETURN_POINTER(pii::SealLegacy(PG_GETARG_VARLENA_PP(0), pii::CheckTypeModifier(PG_GETARG_INT32(1)),
                                     PG_GETARG_BOOL(2)));
 }
