@@ -7,6 +7,7 @@
 #include "own_function.h"
 #include "pg.h"
 #include "type_modifier.h"
+#include "unread_column.h"
 #include "values.h"
 
 namespace pii {
@@ -356,6 +357,7 @@ bool SealParameters(PlannedStmt*, Plan* node) {
 }
 
 bool SealNode(PlannedStmt* plan, Plan* node) {
+  DropUnread(node);
   switch (nodeTag(node)) {
     case T_SeqScan:
     case T_SampleScan:
