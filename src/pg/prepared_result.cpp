@@ -29,13 +29,15 @@ bool IsText(Oid type) {
   return category == TYPCATEGORY_STRING;
 }
 
-/// Do the results differ in columns alone that were text and are sealed now?
+/// Do the results differ in columns alone that were adopted, or released?
 bool IsAdoptedResult(TupleDesc before, TupleDesc now) {
   if (before->natts != now->natts) return false;
   for (int i = 0; i < now->natts; ++i) {
     Oid old_type = TupleDescAttr(before, i)->atttypid;
     Oid new_type = TupleDescAttr(now, i)->atttypid;
-    if (old_type != new_type && !(IsText(old_type) && IsSealed(new_type))) return false;
+    bool is_alike = old_type == new_type || (IsText(old_type) && IsSealed(new_type)) ||
+                    (IsSealed(old_type) && IsText(new_type));
+    if (!is_alike) return false;
   }
   return true;
 }
@@ -65,13 +67,15 @@ void Renew(const ExecuteStmt* execute) {
 
 void KeepPrepared(const ParseState* state, const Query* query) {
   static bool is_looking;
+  static bool has_prepared;  // while a column was adopted, which may be taken back
   if (query->utilityStmt != nullptr) {
-    bool is_execute = IsA(query->utilityStmt, ExecuteStmt) && IsTransactionState() && HasAnyAdopted();
+    bool is_execute =
+        IsA(query->utilityStmt, ExecuteStmt) && IsTransactionState() && (has_prepared || HasAnyAdopted());
     if (is_execute) Renew(reinterpret_cast<ExecuteStmt*>(query->utilityStmt));
     return;
   }
-  bool may_be = !is_looking && state->p_sourcetext != nullptr && IsTransactionState() && GivesSealed(query) &&
-                HasAnyAdopted();
+  bool may_be = !is_looking && state->p_sourcetext != nullptr && IsTransactionState() &&
+                (has_prepared || (GivesSealed(query) && HasAnyAdopted()));
   if (!may_be) return;
   is_looking = true;
   PG_TRY();
@@ -79,6 +83,7 @@ void KeepPrepared(const ParseState* state, const Query* query) {
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     if (SPI_execute("SELECT name FROM pg_catalog.pg_prepared_statements", true, 0) != SPI_OK_SELECT)
       elog(ERROR, "could not list prepared statements");
+    has_prepared = SPI_processed > 0;
     for (uint64 i = 0; i < SPI_processed; ++i)
       Adapt(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1), state, query);
     SPI_finish();
