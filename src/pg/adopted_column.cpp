@@ -164,14 +164,14 @@ void ForgetDropped(const Books& books) {
 
 /// False when the column is not being sealed any more, and is to be noted as sealed.
 bool WriteRow(const Books& books, Oid table, AttrNumber attribute, const char* phase, bool is_padded) {
-  const char* insert =
-      psprintf("INSERT INTO %s AS a (relation, attribute, phase, is_padded) VALUES ($1, $2::smallint, "
-               "$3, $4 <> 0) "
-               "ON CONFLICT (relation, attribute) DO UPDATE SET phase = $3, "
-               "is_padded = a.is_padded OR excluded.is_padded, changed_at = clock_timestamp(), "
-               "sealed_by = CASE WHEN $3 = 'sealed' THEN pg_current_xact_id()::text::bigint END "
-               "WHERE $3 <> 'sealed' OR a.phase IN ('sealing', 'sealed')",
-               books.table);
+  const char* insert = psprintf(
+      "INSERT INTO %s AS a (relation, attribute, phase, is_padded) VALUES ($1, $2::smallint, "
+      "$3, $4 <> 0) "
+      "ON CONFLICT (relation, attribute) DO UPDATE SET phase = $3, "
+      "is_padded = a.is_padded OR excluded.is_padded, changed_at = clock_timestamp(), "
+      "sealed_by = CASE WHEN $3 = 'sealed' THEN pg_current_xact_id()::text::bigint END "
+      "WHERE $3 <> 'sealed' OR a.phase IN ('sealing', 'sealed')",
+      books.table);
   return RunInBooks(insert, {Parameter(table), Parameter(static_cast<int64_t>(attribute)), Parameter(phase),
                              Parameter(static_cast<int64_t>(is_padded))}) > 0;
 }
@@ -230,9 +230,8 @@ void DropTriggers(Oid table) {
 
 /// Rows may be plaintext again that were sealed when they were looked at.
 [[noreturn]] void ReportUnsealing() {
-  ereport(ERROR,
-          (errcode(ERRCODE_OBJECT_IN_USE), errmsg("another session unseals the column"),
-           errhint("CALL pii_seal_column() again when it has ended.")));
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE), errmsg("another session unseals the column"),
+                  errhint("CALL pii_seal_column() again when it has ended.")));
 }
 
 void Write(Oid table, const char* column, Phase phase, bool is_padded) {
@@ -247,6 +246,11 @@ void Write(Oid table, const char* column, Phase phase, bool is_padded) {
   }
   CloseBooks(books);
 }
+
+/// A function that ran before, a trigger above all, has plans for fields of rows that were of another type,
+/// and PostgreSQL would refuse them for the rest of the session: "type of parameter does not match". No plan
+/// depends on the type of a row variable; all of them do on pg_operator.
+void RenewPlans() { CacheInvalidateCatalog(OperatorRelationId); }
 
 }  // namespace
 
@@ -299,6 +303,7 @@ bool HasAnyAdopted() {
 }
 
 void RecordAdopted(uint32_t table, const char* column, bool is_padded) {
+  RenewPlans();
   Write(table, column, Phase::kAdopted, is_padded);
   MakeTriggers(table);
 }
@@ -340,6 +345,7 @@ bool DropIdleTrigger(uint32_t table) {
 }
 
 void ForgetAdopted(uint32_t table, const char* column) {
+  RenewPlans();
   Books books = OpenBooks(kTable);
   ListCell* cell;
   foreach (cell, TablesWith(table)) {
