@@ -86,6 +86,13 @@ sub copy_in
 	return $self->query($sql);
 }
 
+# The lines of COPY TO STDOUT that came so far.
+sub copied
+{
+	my ($self) = @_;
+	return @{ $self->{copied} // [] };
+}
+
 # The messages below ERROR that came so far: references to hashes of their fields, as the protocol names them.
 sub notices
 {
@@ -226,6 +233,10 @@ sub _answer
 		elsif ($type eq 'G')
 		{
 			$self->_write(_message('d', $self->{copy_data}) . _message('c', ''));
+		}
+		elsif ($type eq 'd')
+		{
+			push @{ $self->{copied} }, decode_utf8($body);
 		}
 		elsif ($type eq 'R')
 		{

@@ -1,0 +1,139 @@
+# An adopted column behaves in every state, all plaintext, half sealed, sealed and on the way back, as one that was sealed from the
+# beginning: statements of every kind give the same rows, and show the same to whoever asks, in every view. Nobody ever sees a
+# plaintext that he may not see.
+#
+# MIXED_SHAPES is another number of shapes of the twin's (014_search_twin.pl).
+
+use strict;
+use warnings;
+
+use Encode qw(encode_utf8);
+use FindBin;
+use lib $FindBin::Bin;
+use MixedQueries;
+use PiiCluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+use WireSession;
+
+my $began = time;
+my $node = PiiCluster->started('main', conf => "autovacuum = off\nmax_worker_processes = 16\nmax_locks_per_transaction = 256\n");
+my @roles = qw(mixed_reader mixed_searcher mixed_masked mixed_nobody);
+my @classes = qw(ssn email name phone text);
+
+$node->safe_psql('postgres', "CREATE EXTENSION citext; CREATE EXTENSION postgres_fdw; CREATE ROLE $_") foreach $roles[0];
+$node->safe_psql('postgres', join ';', (map { "CREATE ROLE $_" } @roles[ 1 .. $#roles ]), q{SELECT pii_revoke('PUBLIC', '*', 'MASK')},
+	(map { my $role = $_; map { "SELECT pii_grant('$role', '$_', 'MASK')" } @classes } @roles[ 0 .. 2 ]),
+	(map { ("SELECT pii_grant('mixed_reader', '$_', 'REVEAL')", "SELECT pii_grant('mixed_reader', '$_', 'SEARCH')", "SELECT pii_grant('mixed_searcher', '$_', 'SEARCH')") } @classes));
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a session sees
+
+sub in_schema
+{
+	my ($schema, @settings) = @_;
+	my $session = WireSession->connected($node);
+	$session->run("SET search_path = $schema, public");
+	$session->run("SET $_") foreach @settings;
+	return $session;
+}
+
+# The answer to a query as a text that is the same whenever what is shown is the same: of sealed text only that it is some.
+sub answer
+{
+	my ($session, $role, $view, @statements) = @_;
+	my @answer;
+	$session->query("BEGIN; SET LOCAL pii.view = '$view'" . ($role ne '' ? "; SET LOCAL ROLE $role" : ''));
+	foreach my $statement (@statements)
+	{
+		my $before = $session->copied;
+		my ($rows, $error) = $session->query($statement);
+		my @copied = $session->copied;
+		push @answer, $statement =~ /ORDER BY id\z|FETCH/ ? @$rows : sort @$rows;
+		push @answer, sort(@copied[ $before .. $#copied ]), defined $error ? "ERROR $error" : (), '--';
+		last if defined $error;
+	}
+	$session->query('ROLLBACK; DEALLOCATE ALL');
+	my $answer = join "\n", @answer;
+	$answer =~ s/pii:v\d+:[\w-]+/pii:.../g;
+	$answer =~ s/\b(?:native|adopted)\b/SCHEMA/g;
+	return $answer;
+}
+
+my @queries = queries();
+my $plaintexts = plaintexts();
+my @views = qw(auto plain masked redacted sealed);
+my %expected;
+
+sub each_answer
+{
+	my ($session, $roles, $visit) = @_;
+	foreach my $role (@$roles)
+	{
+		foreach my $view (@views)
+		{
+			foreach my $query (@queries) { $visit->("$role|$view|@$query", answer($session, $role, $view, @$query), $role); }
+		}
+	}
+	return;
+}
+
+my $shown = 0;
+
+# Compares all queries with what the native tables gave.
+sub compare
+{
+	my ($name, @settings) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $start = time;
+	my ($differing, $leaks, $count) = (0, 0, 0);
+	my $session = in_schema('adopted', @settings);
+	each_answer($session, [ '', @roles ], sub {
+		my ($what, $answer, $role) = @_;
+		++$count;
+		my $leaks_here = $role =~ /searcher|masked|nobody/ && $answer =~ $plaintexts && $expected{$what} !~ $plaintexts;
+		++$leaks if $leaks_here;
+		return if $answer eq $expected{$what};
+		++$differing;
+		diag(encode_utf8(substr("$name: $what\n expected: $expected{$what}\n got:      $answer", 0, 3000))) if $shown++ < ($ENV{MIXED_SHOWN} // 20);
+	});
+	is($leaks, 0, "$name: no plaintext for who may not see it");
+	is($differing, 0, "$name: none of $count answers differs");
+	$session->quit;
+	note(sprintf '%.1f s', time - $start);
+	return;
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tables and states
+
+foreach my $schema (qw(native adopted))
+{
+	my $native = $schema eq 'native';
+	$node->safe_psql('postgres', "CREATE SCHEMA $schema");
+	my $session = in_schema($schema);
+	$session->run($_) foreach tables_sql($native), rows_sql();
+	if (!$native)
+	{
+		$session->run("ALTER TABLE $_->[0] ALTER $_->[1] TYPE pii_text($_->[2]) USING $_->[3]::pii_unsealed::pii_text") foreach adoptions();
+	}
+	$session->run($_) foreach objects_sql($schema, @roles);
+	$session->run('ANALYZE');
+	$session->quit;
+}
+$node->gives(q{SELECT DISTINCT phase FROM pii_adopted_column}, 'adopted', 'the columns are adopted');
+$node->gives(q{SELECT count(*) FROM adopted.people WHERE pii_is_sealed(ssn) OR pii_is_sealed(name) OR pii_is_sealed(nick) OR pii_is_sealed(phone)}, '0', 'nothing was sealed by it');
+
+my $native = in_schema('native');
+each_answer($native, [ '', @roles ], sub { my ($what, $answer) = @_; $expected{$what} = $answer; });
+$native->quit;
+my @failing = grep { /^\|auto/ && $expected{$_} =~ /ERROR/ } sort keys %expected;
+is(join("\n", @failing), '', 'every query is one') if $ENV{MIXED_DEBUG};
+my @leaking = grep { /^mixed_(?:searcher|masked|nobody)/ && $expected{$_} =~ $plaintexts } keys %expected;
+is(join("\n", @leaking), '', 'native tables show no plaintext to who may not see it');
+cmp_ok(scalar(grep { /^mixed_reader\|auto/ && $expected{$_} =~ $plaintexts } keys %expected), '>', 50, 'and to others they do');
+note(sprintf 'native after %.1f s', time - $began);
+
+compare('all plaintext');
+done_testing();
