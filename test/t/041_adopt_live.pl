@@ -97,8 +97,7 @@ is(join(' ', $old_reader->run(q{SELECT id FROM customers WHERE ssn = '512-00-000
 $old_reader->run('COMMIT');
 is(join(' ', $held->run('FETCH 1 FROM h; CLOSE h')), '1|512000001', 'a cursor that was held gives what it had');
 is(join(' ', $held->run(q{EXECUTE by_ssn ('512-00-0007')})), '7', 'a prepared statement goes on, and finds what is equal');
-my (undef, $refusal) = $held->query('EXECUTE bare (7)');
-like($refusal, qr/\A0A000: cached plan must not change result type/, 'but for one that gives the column bare: PostgreSQL has it prepared again');
+is(join(' ', $held->run('EXECUTE bare (7)')), '512000007', 'also one that gives the column itself');
 $load->await_rows(100);
 $node->gives('SELECT count(*) FROM customers WHERE pii_is_sealed(ssn) OR pii_is_sealed(email) OR pii_is_sealed(zip)', '0', 'in write mode plain nothing is sealed');
 $node->succeeds('CREATE INDEX CONCURRENTLY customers_ssn ON customers (pii_blind_index(ssn))', 'an index is made under load');

@@ -147,7 +147,7 @@ SELECT id FROM people WHERE code = 'code2   '
 SELECT id, code IN ('code1', 'code3'), code, pii_reveal(code) FROM people
 SELECT a.id, b.id FROM people a JOIN people b ON a.code = b.code WHERE a.id < 4
 SELECT id FROM people WHERE ssn::text = '912-31-6702' OR name::text = 'Maria Gonzalez'
-SELECT id FROM people WHERE concat(ssn, name) LIKE '%67%' OR format('%s', nick) = 'Mighty Mary1'
+SELECT id FROM people WHERE concat(ssn, name) LIKE '912%' OR format('%s', nick) = 'Mighty Mary1'
 SELECT id FROM people p WHERE to_jsonb(p)->>'ssn' = '912-31-6702' OR p::text LIKE '%Gonzalezxx%'
 SELECT id FROM people WHERE pii_reveal(name) = 'Maria Gonzalez' OR pii_reveal(code) = 'code1'
 SELECT id FROM people WHERE pii_mask(ssn) LIKE '%02' OR pii_mask(name) = 'M*** G***' OR pii_mask(code) = 'x'
@@ -222,7 +222,7 @@ SELECT show(ssn), show(name), show_row(p) FROM people p
 SELECT pii_class_of(sql_value(id)), sql_value(id) = '912-31-6701' FROM people
 SET LOCAL mixed.ssn = '912-31-6703' ;; SELECT id, ssn FROM guarded
 SET LOCAL mixed.ssn = '912-31-6703' ;; UPDATE guarded SET id = id + 100 RETURNING id, ssn ;; SELECT line FROM changes
-UPDATE guarded SET ssn = '912-31-67' || id WHERE id < 5 RETURNING ssn ;; SELECT line FROM changes
+SET LOCAL mixed.ssn = '912-31-6703' ;; UPDATE guarded SET ssn = '912-31-67' || id WHERE id < 5 RETURNING ssn ;; SELECT line FROM changes
 SET LOCAL mixed.ssn = '912-31-6703' ;; DELETE FROM guarded RETURNING guarded
 DECLARE k SCROLL CURSOR FOR SELECT id, ssn, name FROM people ORDER BY id ;; FETCH 3 FROM k ;; FETCH BACKWARD 1 FROM k ;; FETCH LAST FROM k
 DECLARE k CURSOR WITH HOLD FOR SELECT p FROM people p ;; FETCH 3 FROM k
@@ -234,6 +234,9 @@ SELECT id, ssn INTO TEMP k FROM people WHERE ssn = '912-31-6701' ;; SELECT * FRO
 INSERT INTO orders SELECT 100 + id, 1, ssn, 2 FROM people WHERE id < 4 RETURNING id, ssn, orders ;; SELECT line FROM changes
 INSERT INTO orders VALUES (1, 1, '912-31-6709', 5) ON CONFLICT (id) DO UPDATE SET ssn = excluded.ssn, amount = 1 RETURNING ssn, orders ;; SELECT line FROM changes
 INSERT INTO orders VALUES (1, 1, '912-31-6709', 5) ON CONFLICT (id) DO UPDATE SET amount = 1 WHERE orders.ssn = '9123-167-01' RETURNING ssn, amount
+INSERT INTO people (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET note = concat(people.ssn, people.name) RETURNING note
+INSERT INTO people (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET email = people.nick, note = 'y' WHERE concat(people.name) LIKE 'M%' RETURNING email, note
+MERGE INTO people p USING orders o ON p.id = o.id WHEN MATCHED AND p.code = 'code1' THEN DELETE WHEN MATCHED AND p.ssn::text LIKE '9%' THEN UPDATE SET note = concat(p.ssn, p.name) WHEN MATCHED THEN DO NOTHING ;; SELECT id, note FROM people
 INSERT INTO events SELECT id + 100, dept, ssn, email FROM events WHERE id < 12 RETURNING ssn, events
 UPDATE orders SET amount = 1 WHERE id < 4 RETURNING id, ssn, orders ;; SELECT line FROM changes
 UPDATE orders SET ssn = '912-31-6709' WHERE ssn = '912-31-6701' RETURNING id, ssn ;; SELECT id, ssn FROM orders WHERE ssn = '912316709'
@@ -256,10 +259,6 @@ REFRESH MATERIALIZED VIEW m ;; SELECT ssn, name FROM m
 SELECT xmlforest(ssn, name), query_to_xml('SELECT ssn FROM people WHERE id < 3', false, false, '') FROM people WHERE id = 1
 SELECT jsonb_populate_record(p, '{"note": "x"}') FROM people p WHERE id < 4
 SELECT hashtext(ssn::text) = hashtext(ssn::text), md5(concat(name, nick)) FROM people WHERE false
-SELECT ssn FROM people ORDER BY ssn
-SELECT max(ssn) FROM people
-SELECT id FROM people WHERE ssn LIKE '9%'
-SELECT id FROM people WHERE ssn < '9'
 SELECT unnest(array_agg(ssn ORDER BY id)) FROM people
 SELECT u FROM (SELECT array_agg(name ORDER BY id) AS a FROM people) s, unnest(a) u
 SELECT id, ssn = ANY (SELECT ssn FROM orders), ssn <> ALL (SELECT ssn FROM orders WHERE ssn IS NOT NULL) FROM people
