@@ -23,7 +23,7 @@ bool IsGiven(Node* node) {
 
 /// The class is the type modifier; without one, the value came out of a function, and is sealed.
 bool MayBePlaintext(Node* node) {
-  if (!IsSealedType(exprType(node)) || exprTypmod(node) < 0) return false;
+  if (!IsSealedType(exprType(node)) || DeclaredModifier(node) < 0) return false;
   if (IsA(node, Param)) return true;
   Datum value = reinterpret_cast<Const*>(node)->constvalue;
   return !IsSealed(StoredBytes(PG_DETOAST_DATUM_PACKED(value)));
@@ -76,7 +76,7 @@ bool AsksForState(Node* node) {
 Node* Seal(Node* node, void* context) {
   if (node == nullptr || AsksForState(node)) return node;
   if (!IsGiven(node)) return MutateExpression(node, Seal, context);
-  if (MayBePlaintext(node)) return SealedForm(node, exprTypmod(node), false);
+  if (MayBePlaintext(node)) return SealedForm(node, DeclaredModifier(node), false);
   Oid table = AdoptedTableOf(exprType(node));
   return OidIsValid(table) ? SealRow(node, table) : node;
 }

@@ -57,13 +57,15 @@ sub answer
 	}
 	$session->query('ROLLBACK; DEALLOCATE ALL');
 	my $answer = join "\n", @answer;
+	$answer =~ s/(?<=may not search values of class )\w+/.../g;    # which is looked at first is up to the plan
 	$answer =~ s/\b(?:native|adopted)\b/SCHEMA/g;
 	return $answer;
 }
 
 my @queries = queries();
 my $plaintexts = plaintexts();
-my @views = qw(auto plain masked redacted sealed);
+my %views_of = ('' => [qw(auto plain masked redacted sealed)], mixed_reader => [qw(auto masked)], mixed_searcher => [qw(auto plain sealed)],
+	mixed_masked => [qw(auto plain sealed)], mixed_nobody => [qw(auto plain)]);
 my %expected;
 
 my $passes = 0;
@@ -75,7 +77,7 @@ sub each_answer
 	my $number = ++$passes;
 	foreach my $role ('', @roles)
 	{
-		foreach my $view (@views)
+		foreach my $view (@{ $views_of{$role} })
 		{
 			foreach my $query (grep { ++$number % $every == 0 } @queries) { $visit->("$role|$view|@$query", answer($session, $role, $view, @$query), $role); }
 		}
@@ -183,9 +185,10 @@ sub in_part
 
 compare('all plaintext', 1);
 compare('all plaintext, parallel', 23, @parallel);
+# Not on code: class text keeps the blanks of character(n), so pii_adopt() does not take such a column without a rewrite.
 foreach my $schema (qw(native adopted))
 {
-	$node->safe_psql('postgres', "CREATE INDEX ON $schema.$_->[0] (pii_blind_index($_->[1]))") foreach grep { $_->[0] ne 'guarded' } adoptions();
+	$node->safe_psql('postgres', "CREATE INDEX ON $schema.$_->[0] (pii_blind_index($_->[1]))") foreach grep { $_->[0] ne 'guarded' && $_->[1] ne 'code' } adoptions();
 }
 %expected = ();
 $native = in_schema('native');
