@@ -6,6 +6,7 @@
 #include "mixed_parameter.h"
 #include "own_function.h"
 #include "pg.h"
+#include "privileges.h"
 #include "type_modifier.h"
 #include "unread_column.h"
 #include "values.h"
@@ -381,6 +382,16 @@ bool SealNode(PlannedStmt* plan, Plan* node) {
   return false;
 }
 
+bool IsSealedValue(varlena* stored) { return ClassOfArgument(PointerGetDatum(stored), kNoClass) != kNoClass; }
+
+/// Whoever calls pii_seal_adopted() by hand must not give plaintext another class than its column has, and
+/// reveal that.
+void RequireOwnClass(FunctionCallInfo fcinfo, uint16_t class_id) {
+  int32 declared = DeclaredClass(fcinfo, 0);
+  bool has_none = declared == kNoClass && class_id == kTextClass;
+  if (declared != class_id && !has_none) RequireReveal(declared);
+}
+
 }  // namespace
 
 bool ReadStored(bool stored) {
@@ -443,6 +454,8 @@ PlannedStmt* WithoutPlaintext(PlannedStmt* statement) {
 PII_FUNCTION(pii_seal_adopted) {
   pii::ByteView incoming;
   if (pii::FindIncomingValue(PG_GETARG_DATUM(0), &incoming)) PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-  PG_RETURN_POINTER(pii::SealLegacy(PG_GETARG_VARLENA_PP(0), pii::CheckTypeModifier(PG_GETARG_INT32(1)),
-                                    PG_GETARG_BOOL(2)));
+  varlena* stored = PG_GETARG_VARLENA_PP(0);
+  uint16_t class_id = pii::CheckTypeModifier(PG_GETARG_INT32(1));
+  if (!pii::IsSealedValue(stored)) pii::RequireOwnClass(fcinfo, class_id);
+  PG_RETURN_POINTER(pii::SealLegacy(stored, class_id, PG_GETARG_BOOL(2)));
 }

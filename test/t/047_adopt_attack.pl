@@ -111,6 +111,15 @@ $node->gives('SELECT ssn FROM dirty ORDER BY id', join("\n", @dirty), 'and comes
 $node->fails(q{INSERT INTO dirty VALUES (9, '***-**-6789')}, '22023', qr/a masked value cannot be stored/, 'a new mask is refused all the same');
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Plaintext of one class does not become another one, which a role may reveal
+
+$node->safe_psql('postgres', q{CREATE ROLE mailer LOGIN; SELECT pii_grant('mailer', 'email', 'REVEAL'); GRANT SELECT ON mixed TO mailer});
+foreach my $call ('pii_seal_adopted(ssn, 2, false)', 'pii_seal_adopted(ssn, 0, false)', 'ssn::pii_text(email)', 'pii_rewrap(ssn)')
+{
+	$node->fails("SELECT pii_reveal($call) FROM mixed", '42501', qr/role "mailer" may not reveal values of class ssn/, "$call of plaintext", user => 'mailer');
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The books
 
 adopted('numbers', 1);
