@@ -52,6 +52,31 @@ bool CallsOneOf(Node* node, std::initializer_list<const char*> symbols) {
   return false;
 }
 
+Oid FunctionOf(const OpExpr* node) {
+  return OidIsValid(node->opfuncid) ? node->opfuncid : get_opcode(node->opno);
+}
+
+/// The function that a node calls; 0 for none.
+Oid FunctionOf(Node* node) {
+  if (IsA(node, FuncExpr)) return reinterpret_cast<FuncExpr*>(node)->funcid;
+  if (IsA(node, OpExpr) || IsA(node, DistinctExpr) || IsA(node, NullIfExpr))
+    return FunctionOf(reinterpret_cast<OpExpr*>(node));
+  if (IsA(node, ScalarArrayOpExpr)) return get_opcode(reinterpret_cast<ScalarArrayOpExpr*>(node)->opno);
+  if (IsA(node, Aggref)) return reinterpret_cast<Aggref*>(node)->aggfnoid;
+  return IsA(node, WindowFunc) ? reinterpret_cast<WindowFunc*>(node)->winfnoid : InvalidOid;
+}
+
+/// Compares values: takes columns as they are stored, with the class that the expression declares.
+bool Compares(Node* node) {
+  Oid function = FunctionOf(node);
+  if (function < FirstNormalObjectId || IsA(node, NullIfExpr)) return false;
+  if (IsEquality(function)) return true;
+  for (const char* symbol : {"pii_text_ne", "pii_text_ne_text", "text_ne_pii_text", "pii_text_eq_any"}) {
+    if (IsOwnFunction(function, symbol)) return true;
+  }
+  return false;
+}
+
 /// A question about the form of what is stored.
 bool AsksForState(Node* node) { return CallsOneOf(node, {"pii_is_sealed", "pii_key_version"}); }
 
@@ -108,20 +133,6 @@ Node* SealRow(const Place& place, const Var* var) {
 /// Blanks that character(n) added are part of what is stored, and of no value.
 bool IsPadded(const Place& place, const Var* var) {
   return IsSealedType(var->vartype) && FindAdopted(place.table, ColumnOf(place, var)).is_padded;
-}
-
-/// `=` and `<>` take the class from the column, too. So searches without an index seal nothing.
-bool Compares(Node* node) {
-  Oid function = InvalidOid;
-  if (IsA(node, OpExpr) || IsA(node, DistinctExpr)) function = reinterpret_cast<OpExpr*>(node)->opfuncid;
-  if (IsA(node, ScalarArrayOpExpr)) function = reinterpret_cast<ScalarArrayOpExpr*>(node)->opfuncid;
-  if (IsA(node, FuncExpr)) function = reinterpret_cast<FuncExpr*>(node)->funcid;
-  if (function < FirstNormalObjectId) return false;
-  if (IsEquality(function)) return true;
-  for (const char* symbol : {"pii_text_ne", "pii_text_ne_text", "text_ne_pii_text", "pii_text_eq_any"}) {
-    if (IsOwnFunction(function, symbol)) return true;
-  }
-  return false;
 }
 
 bool ReadsStored(const Place& place, Node* call) {
@@ -193,6 +204,17 @@ bool AsksAbove(Node* node, void* plan) {
     return rt_fetch(number, static_cast<PlannedStmt*>(plan)->rtable)->rtekind != RTE_RELATION;
   }
   return WalkExpression(node, AsksAbove, plan);
+}
+
+/// Does a query call what is neither PostgreSQL's nor ours? To a function of somebody's own, plaintext has
+/// lost its class, and so the privilege that it takes to reveal it.
+bool CallsOthers(Node* node, void*) {
+  if (node == nullptr) return false;
+  if (IsA(node, Query)) return WalkQuery(reinterpret_cast<Query*>(node), CallsOthers);
+  if (IsA(node, CoerceToDomain)) return true;
+  bool is_other =
+      FunctionOf(node) >= FirstNormalObjectId && !AsksForState(node) && !TakesClass(node) && !Compares(node);
+  return is_other || WalkExpression(node, CallsOthers, nullptr);
 }
 
 bool WritesRows(const PlannedStmt* plan) { return plan->commandType != CMD_SELECT || plan->hasModifyingCTE; }
@@ -400,12 +422,17 @@ bool ReadStored(bool stored) {
   return before;
 }
 
-void SealWhatIsRead(PlannedStmt* plan) {
+bool MayReadStored(Query* query) {
+  return !reads_stored && IsTransactionState() && HasAnyAdopted() &&
+         !CallsOthers(reinterpret_cast<Node*>(query), nullptr);
+}
+
+void SealWhatIsRead(PlannedStmt* plan, bool may_read_stored) {
   if (reads_stored || plan->commandType == CMD_UTILITY || !IsTransactionState()) return;
   bool has_any = HasAnyAdopted();
   if (has_any) VisitAll(plan, SealParameters);
-  // Whoever counts unsealed values wants to know the truth, and no values.
-  bool may_count = !WritesRows(plan) && !GivesValues(plan);
+  // Whoever counts unsealed values wants to know the truth, and no values; nobody else gets plaintext.
+  bool may_count = may_read_stored && !WritesRows(plan) && !GivesValues(plan);
   if (ReadsAdopted(plan) && !(may_count && VisitAll(plan, FindQuestion))) VisitAll(plan, SealNode);
   if (has_any && WritesRows(plan)) VisitAll(plan, SealStoredNode);
 }

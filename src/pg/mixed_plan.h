@@ -1,6 +1,7 @@
 #pragma once
 
 struct PlannedStmt;
+struct Query;
 
 namespace pii {
 
@@ -11,7 +12,13 @@ namespace pii {
 
 /// SealWhatIsRead changes a plan: scans of tables with adopted columns give sealed values alone. Functions of
 /// this library that are called right there, such as pii_is_sealed(column), still see what is stored.
-void SealWhatIsRead(PlannedStmt* plan);
+/// Those asked above a scan make the whole statement read what is stored, where it gives and writes no
+/// values, and `may_read_stored`.
+void SealWhatIsRead(PlannedStmt* plan, bool may_read_stored);
+
+/// MayReadStored tells, before a query is planned, whether it calls no functions but PostgreSQL's and this
+/// library's.
+bool MayReadStored(Query* query);
 
 /// ReadStored makes statements planned from now on read what is stored, or not; it returns what held before.
 bool ReadStored(bool stored);

@@ -119,6 +119,26 @@ foreach my $call ('pii_seal_adopted(ssn, 2, false)', 'pii_seal_adopted(ssn, 0, f
 	$node->fails("SELECT pii_reveal($call) FROM mixed", '42501', qr/role "mailer" may not reveal values of class ssn/, "$call of plaintext", user => 'mailer');
 }
 
+# A question about the stored form lets plaintext up. A function that gets it does not know its class.
+$node->safe_psql('postgres', q{CREATE FUNCTION leak(v pii_text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN pii_reveal(pii_rewrap(v)); END $$;
+	CREATE DOMAIN checked AS pii_text CHECK (leak(VALUE) IS NOT NULL);
+	CREATE FUNCTION pick_leaking(a text, v pii_text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN coalesce(a, leak(v)); END';
+	CREATE AGGREGATE leaked(pii_text) (SFUNC = pick_leaking, STYPE = text); GRANT USAGE ON TYPE checked TO mailer});
+foreach my $leak ('max(leak(s.ssn))', 'leaked(s.ssn)', 'max(s.ssn::checked::text)', 'count(*) FILTER (WHERE leak(s.ssn) > $$$$)')
+{
+	$node->fails("SELECT $leak FROM (SELECT ssn FROM mixed OFFSET 0) s WHERE NOT pii_is_sealed(s.ssn) OR leak(s.ssn) > ''", '42501', qr/may not reveal/,
+		"$leak beside a question", user => 'mailer');
+	$node->gives("SELECT coalesce(($leak)::text, '0') IN ('0') FROM (SELECT ssn FROM mixed OFFSET 0) s WHERE NOT pii_is_sealed(s.ssn)", 't',
+		"$leak behind a question", user => 'mailer');
+}
+
+foreach my $how (qw(hash nest))
+{
+	my $off = $how eq 'hash' ? 'SET enable_nestloop = off' : 'SET enable_hashjoin = off; SET enable_mergejoin = off';
+	$node->gives("$off; SELECT count(*) FROM (SELECT ssn FROM mixed OFFSET 0) s JOIN pg_class c ON c.relname = leak(s.ssn) WHERE NOT pii_is_sealed(s.ssn)",
+		'0', "a join by a function, behind a question: $how", user => 'mailer');
+}
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The books
 
