@@ -11,7 +11,7 @@ pg_objects = $(patsubst %.cpp, %.o, $(sort $(wildcard src/pg/*.cpp)))
 cli_objects = $(patsubst %.cpp, %.o, $(wildcard src/cli/*.cpp))
 OBJS = $(core_objects) $(pg_objects)
 
-REGRESS = setup input output types shapes keyring errors legacy blind_index search words documents privileges inventory adoption
+REGRESS = setup input output types shapes keyring errors legacy blind_index search words documents privileges inventory adoption attributes
 REGRESS_OPTS = --inputdir=. --outputdir=$(or $(REGRESS_OUTPUT),.)
 
 SHLIB_LINK = -licuuc -lcrypto -lstdc++ -Wl,-Bsymbolic

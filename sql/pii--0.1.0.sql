@@ -723,6 +723,111 @@ CREATE FUNCTION @extschema@.pii_seal_adopted(value @extschema@.pii_text, class i
 COMMENT ON FUNCTION @extschema@.pii_seal_adopted(@extschema@.pii_text, integer, boolean) IS
     'a sealed value as it is, plaintext sealed; what statements read of adopted columns goes through it';
 
+-- attribute tables
+
+-- One column names an attribute, another holds its value: pii_seal_when() makes such a table one by a trigger of two columns,
+-- and these are the rules. Both tables are in a dump, by the names of tables.
+CREATE TABLE @extschema@.pii_sealed_attribute (
+    "table" regclass NOT NULL,
+    attribute text NOT NULL,
+    class text NOT NULL,
+    phase text NOT NULL DEFAULT 'declared' CHECK (phase IN ('declared', 'sealing', 'sealed')),
+    PRIMARY KEY ("table", attribute)
+);
+COMMENT ON TABLE @extschema@.pii_sealed_attribute IS
+    'attributes whose values are sealed, by table (pii_seal_when); the owner of the table inserts and deletes its rows';
+COMMENT ON COLUMN @extschema@.pii_sealed_attribute."table" IS 'attribute table; the rule holds for its partitions and children too';
+COMMENT ON COLUMN @extschema@.pii_sealed_attribute.attribute IS 'what the attribute column has, as text';
+COMMENT ON COLUMN @extschema@.pii_sealed_attribute.class IS 'class that the values are sealed as';
+COMMENT ON COLUMN @extschema@.pii_sealed_attribute.phase IS
+    'declared: new values are sealed, old ones when pii_seal_column() or a job comes by; sealing; sealed: all are';
+COMMENT ON CONSTRAINT pii_sealed_attribute_pkey ON @extschema@.pii_sealed_attribute IS 'an attribute has one class';
+COMMENT ON CONSTRAINT pii_sealed_attribute_phase_check ON @extschema@.pii_sealed_attribute IS 'phases by name';
+COMMENT ON INDEX @extschema@.pii_sealed_attribute_pkey IS 'an attribute has one class';
+
+CREATE FUNCTION @extschema@.pii_sealed_attribute_changed() RETURNS trigger
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_sealed_attribute_changed() IS
+    'lets the owner of a table alone change its rules, and makes every session read them again';
+
+CREATE TRIGGER pii_sealed_attribute_changed BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.pii_sealed_attribute
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.pii_sealed_attribute_changed();
+ALTER TABLE @extschema@.pii_sealed_attribute ENABLE ALWAYS TRIGGER pii_sealed_attribute_changed;
+COMMENT ON TRIGGER pii_sealed_attribute_changed ON @extschema@.pii_sealed_attribute IS
+    'lets the owner of a table alone change its rules, and makes every session read them again';
+
+CREATE TRIGGER pii_sealed_attribute_stays BEFORE TRUNCATE ON @extschema@.pii_sealed_attribute
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.pii_sealed_attribute_changed();
+ALTER TABLE @extschema@.pii_sealed_attribute ENABLE ALWAYS TRIGGER pii_sealed_attribute_stays;
+COMMENT ON TRIGGER pii_sealed_attribute_stays ON @extschema@.pii_sealed_attribute IS 'refuses TRUNCATE';
+
+CREATE TABLE @extschema@.pii_attribute_class (
+    "table" regclass NOT NULL,
+    class text NOT NULL,
+    PRIMARY KEY ("table", class)
+);
+COMMENT ON TABLE @extschema@.pii_attribute_class IS
+    'classes that values of attribute tables may have without a rule, because it is gone or they were sealed by hand; search looks for them too';
+COMMENT ON COLUMN @extschema@.pii_attribute_class."table" IS 'attribute table';
+COMMENT ON COLUMN @extschema@.pii_attribute_class.class IS 'class by name';
+COMMENT ON CONSTRAINT pii_attribute_class_pkey ON @extschema@.pii_attribute_class IS 'a class is noted once';
+COMMENT ON INDEX @extschema@.pii_attribute_class_pkey IS 'a class is noted once';
+
+CREATE FUNCTION @extschema@.pii_attribute_class_guard() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'pii_job_guard' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_attribute_class_guard() IS 'keeps out roles that may write all tables';
+
+CREATE TRIGGER pii_attribute_class_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON @extschema@.pii_attribute_class
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.pii_attribute_class_guard();
+ALTER TABLE @extschema@.pii_attribute_class ENABLE ALWAYS TRIGGER pii_attribute_class_guard;
+COMMENT ON TRIGGER pii_attribute_class_guard ON @extschema@.pii_attribute_class IS 'keeps out roles that may write all tables';
+
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.pii_sealed_attribute',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = "table")');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.pii_attribute_class',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = "table")');
+
+-- Whose table it is, the trigger asks.
+GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.pii_sealed_attribute TO PUBLIC;
+GRANT SELECT ON @extschema@.pii_attribute_class TO PUBLIC;
+
+CREATE FUNCTION @extschema@.pii_seal_when() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'pii_seal_when_trigger' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.pii_seal_when() IS
+    'trigger of attribute tables: seals the values of declared attributes, and stores the rest as plaintext';
+
+CREATE FUNCTION @extschema@.pii_seal_when("table" regclass, value_column name, attribute_column name) RETURNS void
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION @extschema@.pii_seal_when(regclass, name, name) IS
+    'makes a table an attribute table: values are sealed when pii_sealed_attribute declares their attribute, and plaintext otherwise';
+
+CREATE FUNCTION @extschema@.pii_seal_always("table" regclass, value_column name) RETURNS void
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION @extschema@.pii_seal_always(regclass, name) IS
+    'undoes pii_seal_when() and forgets the rules of the table: new values are all sealed, as class text';
+
+CREATE FUNCTION @extschema@.pii_shown(value @extschema@.pii_text, attribute text, "table" oid, is_compared boolean) RETURNS @extschema@.pii_text
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.pii_shown(@extschema@.pii_text, text, oid, boolean) IS
+    'a sealed value as it is, plaintext as a value of class text, or of the class of its attribute; what statements read of attribute tables goes through it';
+
+CREATE FUNCTION @extschema@.pii_attribute_terms(value @extschema@.pii_text, "table" oid) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_attribute_terms(@extschema@.pii_text, oid) IS
+    'what pii_blind_index(value) of equal values may be in an attribute table: one for each class in it and each enabled index key version';
+
+CREATE FUNCTION @extschema@.pii_attribute_terms(value text, "table" oid) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME', 'pii_attribute_terms_of_text' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 100;
+COMMENT ON FUNCTION @extschema@.pii_attribute_terms(text, oid) IS 'search terms of text in an attribute table';
+
+CREATE FUNCTION @extschema@.pii_attribute_terms(elements @extschema@.pii_text[], "table" oid) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME', 'pii_attribute_terms_of_array' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 300;
+COMMENT ON FUNCTION @extschema@.pii_attribute_terms(@extschema@.pii_text[], oid) IS 'search terms of each element';
+
+CREATE FUNCTION @extschema@.pii_attribute_terms(elements text[], "table" oid) RETURNS @extschema@.pii_blind_index[]
+    AS 'MODULE_PATHNAME', 'pii_attribute_terms_of_array' LANGUAGE C STABLE STRICT PARALLEL SAFE LEAKPROOF COST 300;
+COMMENT ON FUNCTION @extschema@.pii_attribute_terms(text[], oid) IS 'search terms of each element';
+
 -- documents
 
 -- Sealed values in jsonb. pii_blind_index() of a document is IMMUTABLE and LEAKPROOF for the same reasons as that of a value.

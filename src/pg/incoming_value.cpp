@@ -10,6 +10,7 @@ namespace {
 struct IncomingValue {
   ExpandedObjectHeader header;  ///< first, as DatumGetEOHP wants it
   MemoryContextCallback wipe;
+  bool is_stored;
   size_t size;
   uint8_t text[FLEXIBLE_ARRAY_MEMBER];
 
@@ -38,12 +39,13 @@ void WipeText(void* argument) {
 
 }  // namespace
 
-varlena* NewIncomingValue(ByteView utf8) {
+varlena* NewIncomingValue(ByteView utf8, bool is_stored) {
   if (Protector::SealedSize(utf8.size()) > MaxAllocSize - VARHDRSZ) ReportTooLong();
   auto* incoming = static_cast<IncomingValue*>(palloc(offsetof(IncomingValue, text) + utf8.size()));
   // Without a context of its own, which a pointer that may be written through would need: this one is read
   // only, and an array can have very many.
   EOH_init_header(&incoming->header, &kMethods, CurrentMemoryContext);
+  incoming->is_stored = is_stored;
   incoming->size = utf8.size();
   memcpy(incoming->text, utf8.data(), utf8.size());
   incoming->wipe.func = WipeText;
@@ -58,6 +60,10 @@ bool FindIncomingValue(uintptr_t datum, ByteView* utf8) {
   if (header->eoh_methods != &kMethods) return false;
   *utf8 = reinterpret_cast<IncomingValue*>(header)->utf8();
   return true;
+}
+
+bool FindStoredText(uintptr_t datum, ByteView* utf8) {
+  return FindIncomingValue(datum, utf8) && reinterpret_cast<IncomingValue*>(DatumGetEOHP(datum))->is_stored;
 }
 
 }  // namespace pii

@@ -11,6 +11,7 @@
 
 #include <initializer_list>
 
+#include "attribute_rules.h"
 #include "document_index.h"
 #include "index_expression.h"
 #include "own_function.h"
@@ -22,16 +23,28 @@
 namespace pii {
 namespace {
 
-/// Asks for SEARCH on the class of every keyed hash in an expression.
-bool CheckExpression(Node* node, void*) {
+/// Asks for SEARCH on what a column declares, or on all that is in it.
+void CheckClass(Oid table, AttrNumber column, int32 modifier) {
+  if (modifier < 0 && FindAttributeColumnsAt(table, column).value != 0) {
+    RequireSearchOfTable(table);
+  } else {
+    RequirePrivilege(kSearch, modifier);
+  }
+}
+
+/// Asks for SEARCH on the class of every keyed hash in an expression of a table (an Oid).
+bool CheckExpression(Node* node, void* table) {
   if (node == nullptr) return false;
   if (IsA(node, FuncExpr)) {
     auto* call = reinterpret_cast<FuncExpr*>(node);
-    if (IsOwnFunction(call->funcid, "pii_blind_index") || IsOwnFunction(call->funcid, "pii_word_index"))
-      RequirePrivilege(kSearch, DeclaredModifier(static_cast<Node*>(linitial(call->args))));
+    if (IsOwnFunction(call->funcid, "pii_blind_index") || IsOwnFunction(call->funcid, "pii_word_index")) {
+      auto* value = static_cast<Node*>(linitial(call->args));
+      Transform transform;
+      CheckClass(*static_cast<Oid*>(table), SourceColumn(node, &transform), DeclaredModifier(value));
+    }
     if (IsDocumentIndex(node)) RequirePrivilege(kSearch, ClassOfDocumentIndex(node));
   }
-  return WalkExpression(node, CheckExpression, nullptr);
+  return WalkExpression(node, CheckExpression, table);
 }
 
 /// Asks for SEARCH on the class of a sealed column that is a key itself, which a hash index allows.
@@ -44,7 +57,7 @@ void CheckColumn(Relation index, int key) {
   get_atttypetypmodcoll(index->rd_index->indrelid, number, &type, &modifier, &collation);
   if (!IsOwnType(type, "pii_text_in")) return;
   getBaseTypeAndTypmod(type, &modifier);
-  RequirePrivilege(kSearch, modifier);
+  CheckClass(index->rd_index->indrelid, number, modifier);
 }
 
 /// Checks the keys of an index among `columns` (as pull_varattnos gives them); all of them, when that is
@@ -52,7 +65,7 @@ void CheckColumn(Relation index, int key) {
 void CheckKeys(Relation index, const Bitmapset* columns) {
   for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
     if (columns != nullptr && !bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, columns)) continue;
-    CheckExpression(KeyExpression(index, i), nullptr);
+    CheckExpression(KeyExpression(index, i), &index->rd_index->indrelid);
     CheckColumn(index, i);
   }
 }
@@ -74,7 +87,7 @@ void CheckScan(Oid index_oid, std::initializer_list<List*> expressions) {
   for (List* list : expressions) pull_varattnos(reinterpret_cast<Node*>(list), INDEX_VAR, &columns);
   Relation index = index_open(index_oid, AccessShareLock);
   // A condition that the index was made for is not evaluated again.
-  CheckExpression(reinterpret_cast<Node*>(RelationGetIndexPredicate(index)), nullptr);
+  CheckExpression(reinterpret_cast<Node*>(RelationGetIndexPredicate(index)), &index->rd_index->indrelid);
   if (columns != nullptr) CheckKeys(index, columns);
   index_close(index, NoLock);
   bms_free(columns);

@@ -1,6 +1,7 @@
 #include "mixed_plan.h"
 
 #include "adopted_column.h"
+#include "attribute_rules.h"
 #include "incoming_value.h"
 #include "index_expression.h"
 #include "mixed_parameter.h"
@@ -16,6 +17,9 @@ namespace {
 
 bool reads_stored;
 
+/// The parser gives this form to functions of pg_catalog alone.
+constexpr CoercionForm kPlannedCall = COERCE_SQL_SYNTAX;
+
 /// Where the walk of a plan is: the statement, and the scan whose expressions it looks at.
 struct Place {
   PlannedStmt* plan;
@@ -23,6 +27,7 @@ struct Place {
   Index table_index;    ///< of the range table
   List* index_columns;  ///< of an index-only scan; NIL for others
   bool is_condition;    ///< within a condition, where comparisons need no hash of the value
+  bool is_compared;     ///< right below a comparison in a condition
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -89,10 +94,69 @@ bool TakesClass(Node* node) {
 // ------------------------------------------------------------------------------------------------------------
 // What is put in its place
 
-/// A column in its sealed form when it is adopted, else null.
-Node* SealColumn(const Place& place, Var* var, AttrNumber attribute) {
-  if (attribute <= 0 || !IsSealedType(var->vartype)) return nullptr;
-  AdoptedColumn column = FindAdopted(place.table, attribute);
+Oid SchemaOfType(Oid type) {
+  HeapTuple row = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+  if (!HeapTupleIsValid(row)) elog(ERROR, "cache lookup failed for type %u", type);
+  Oid schema = reinterpret_cast<Form_pg_type>(GETSTRUCT(row))->typnamespace;
+  ReleaseSysCache(row);
+  return schema;
+}
+
+/// The text of a column of the same scan.
+Node* TextOf(const Place& place, const Var* beside, AttrNumber number) {
+  Oid type;
+  int32 modifier;
+  Oid collation;
+  get_atttypetypmodcoll(place.table, number, &type, &modifier, &collation);
+  Var* var = makeVar(beside->varno, number, type, modifier, collation, 0);
+  if (place.index_columns != NIL) elog(ERROR, "an index alone has no value of an attribute table");
+  CoerceViaIO* text = makeNode(CoerceViaIO);
+  text->arg = reinterpret_cast<Expr*>(var);
+  text->resulttype = TEXTOID;
+  text->resultcollid = DEFAULT_COLLATION_OID;
+  text->coerceformat = COERCE_EXPLICIT_CAST;
+  text->location = -1;
+  if (getBaseType(type) != TEXTOID && getBaseType(type) != VARCHAROID) return reinterpret_cast<Node*>(text);
+  if (type == TEXTOID) return reinterpret_cast<Node*>(var);
+  return reinterpret_cast<Node*>(makeRelabelType(reinterpret_cast<Expr*>(var), TEXTOID, -1,
+                                                 DEFAULT_COLLATION_OID, COERCE_IMPLICIT_CAST));
+}
+
+/// pii_shown(column, attribute, table, is_compared): of a column whose type declares no class. `attribute` is
+/// 0 where there is none.
+Node* ShownForm(const Place& place, Var* var, AttrNumber attribute) {
+  Oid type = getBaseType(var->vartype);
+  auto* value = reinterpret_cast<Expr*>(var);
+  if (var->vartype != type)
+    value = reinterpret_cast<Expr*>(makeRelabelType(value, type, -1, InvalidOid, COERCE_IMPLICIT_CAST));
+  Node* name = attribute != 0 ? TextOf(place, var, attribute)
+                              : reinterpret_cast<Node*>(makeNullConst(TEXTOID, -1, DEFAULT_COLLATION_OID));
+  Node* table = reinterpret_cast<Node*>(
+      makeConst(OIDOID, -1, InvalidOid, 4, ObjectIdGetDatum(place.table), false, true));
+  List* arguments = list_make4(value, name, table, makeBoolConst(place.is_compared, false));
+  Oid function = FindFunction(SchemaOfType(type), "pii_shown", {type, TEXTOID, OIDOID, BOOLOID});
+  auto* call =
+      reinterpret_cast<Expr*>(makeFuncExpr(function, type, arguments, InvalidOid, InvalidOid, kPlannedCall));
+  if (var->vartype == type) return reinterpret_cast<Node*>(call);
+  return reinterpret_cast<Node*>(makeRelabelType(call, var->vartype, -1, InvalidOid, COERCE_IMPLICIT_CAST));
+}
+
+/// Is the plaintext of a column of class text, as its type declares none? Then its attribute is given, too: 0
+/// for a column that was adopted.
+bool IsClassless(const Place& place, const Var* var, AttrNumber number, AttrNumber* attribute) {
+  *attribute = FindAttributeColumnsAt(place.table, number).attribute;
+  if (*attribute != 0) return true;
+  AdoptedColumn column = FindAdopted(place.table, number);
+  return MayShowPlaintext(column) && !column.is_padded &&
+         DeclaredModifier(reinterpret_cast<Node*>(const_cast<Var*>(var))) < 0;
+}
+
+/// A column in the form that is for others to see, when it may hold plaintext, else null.
+Node* SealColumn(const Place& place, Var* var, AttrNumber number) {
+  if (number <= 0 || !IsSealedType(var->vartype)) return nullptr;
+  AttrNumber attribute;
+  if (IsClassless(place, var, number, &attribute)) return ShownForm(place, var, attribute);
+  AdoptedColumn column = FindAdopted(place.table, number);
   if (!MayShowPlaintext(column)) return nullptr;
   int32 class_id = Max(DeclaredModifier(reinterpret_cast<Node*>(var)), 0);  // without one: class text
   return SealedForm(reinterpret_cast<Node*>(var), class_id, column.is_padded);
@@ -135,10 +199,23 @@ bool IsPadded(const Place& place, const Var* var) {
   return IsSealedType(var->vartype) && FindAdopted(place.table, ColumnOf(place, var)).is_padded;
 }
 
-bool ReadsStored(const Place& place, Node* call) {
-  if (reinterpret_cast<FuncExpr*>(call)->args == NIL || !IsA(ArgumentOf(call), Var)) return false;
-  if (AsksForState(call) || CallsOneOf(call, {"pii_seal_adopted"})) return true;
-  return TakesClass(call) && !IsPadded(place, reinterpret_cast<Var*>(ArgumentOf(call)));
+/// Is the column that a Var stands for one whose plaintext is of class text?
+bool IsClasslessVar(const Place& place, const Var* var) {
+  AttrNumber number = ColumnOf(place, var);
+  AttrNumber attribute;
+  return number > 0 && IsSealedType(var->vartype) && IsClassless(place, var, number, &attribute);
+}
+
+/// Is it a question about a column that is answered by what is stored?
+bool AsksAboutStored(const Place& place, Node* node) {
+  if (IsA(node, NullTest)) return IsA(reinterpret_cast<NullTest*>(node)->arg, Var);
+  if (!IsA(node, FuncExpr) || reinterpret_cast<FuncExpr*>(node)->args == NIL || !IsA(ArgumentOf(node), Var))
+    return false;
+  if (AsksForState(node)) return true;
+  auto* var = reinterpret_cast<Var*>(ArgumentOf(node));
+  if (IsClasslessVar(place, var)) return CallsOneOf(node, {"pii_blind_index", "pii_rewrap"});
+  if (CallsOneOf(node, {"pii_seal_adopted"})) return true;
+  return TakesClass(node) && !IsPadded(place, var);
 }
 
 Node* Seal(Node* node, void* context);
@@ -148,7 +225,9 @@ Node* SealArguments(Node* node, void* context) {
   if (node == nullptr) return nullptr;
   if (IsA(node, List)) return MutateExpression(node, SealArguments, context);
   Node* value = StripRelabel(node);
-  bool stays = IsA(value, Var) && !IsPadded(*static_cast<Place*>(context), reinterpret_cast<Var*>(value));
+  const auto& place = *static_cast<Place*>(context);
+  auto* var = reinterpret_cast<Var*>(value);
+  bool stays = IsA(value, Var) && !IsPadded(place, var) && !IsClasslessVar(place, var);
   return stays ? node : Seal(node, context);
 }
 
@@ -166,9 +245,12 @@ Node* Seal(Node* node, void* context) {
     Node* sealed = is_row ? SealRow(place, var) : SealColumn(place, var, ColumnOf(place, var));
     if (sealed != nullptr) return sealed;
   }
-  if (IsA(node, FuncExpr) && ReadsStored(place, node)) return node;
-  bool takes_stored = place.is_condition && (IsA(node, NullTest) || Compares(node));
-  return MutateExpression(node, takes_stored ? SealArguments : Seal, context);
+  if (AsksAboutStored(place, node)) return node;
+  Place inner = place;
+  bool goes_on = place.is_compared && IsA(node, RelabelType);
+  bool takes_stored = place.is_condition && Compares(node);
+  inner.is_compared = goes_on || takes_stored;
+  return MutateExpression(node, takes_stored ? SealArguments : Seal, &inner);
 }
 
 List* SealList(const Place& place, List* expressions) {
@@ -179,6 +261,9 @@ List* SealList(const Place& place, List* expressions) {
 // ------------------------------------------------------------------------------------------------------------
 // The plan
 
+/// May there be plaintext in a table?
+bool HasPlaintext(Oid table) { return HasAdopted(table) || FindAttributeColumns(table).value != 0; }
+
 /// Most statements end here.
 bool ReadsAdopted(const PlannedStmt* plan) {
   ListCell* cell;
@@ -188,7 +273,7 @@ bool ReadsAdopted(const PlannedStmt* plan) {
                     (entry->relkind == RELKIND_RELATION || entry->relkind == RELKIND_PARTITIONED_TABLE ||
                      entry->relkind == RELKIND_MATVIEW);
     bool is_transition = entry->rtekind == RTE_NAMEDTUPLESTORE;
-    if ((is_table || is_transition) && entry->relid >= FirstNormalObjectId && HasAdopted(entry->relid))
+    if ((is_table || is_transition) && entry->relid >= FirstNormalObjectId && HasPlaintext(entry->relid))
       return true;
   }
   return false;
@@ -232,8 +317,8 @@ bool GivesValues(const PlannedStmt* plan) {
 void SealScan(PlannedStmt* plan, Scan* scan, List* index_columns) {
   RangeTblEntry* entry = rt_fetch(scan->scanrelid, plan->rtable);
   bool is_table = entry->rtekind == RTE_RELATION || entry->rtekind == RTE_NAMEDTUPLESTORE;
-  if (!is_table || !HasAdopted(entry->relid)) return;
-  Place place{plan, entry->relid, scan->scanrelid, index_columns, false};
+  if (!is_table || !HasPlaintext(entry->relid)) return;
+  Place place{plan, entry->relid, scan->scanrelid, index_columns, false, false};
   scan->plan.targetlist = SealList(place, scan->plan.targetlist);
   place.is_condition = true;
   scan->plan.qual = SealList(place, scan->plan.qual);
@@ -246,8 +331,9 @@ void SealReturning(PlannedStmt* plan, ModifyTable* modify) {
   forboth(list_cell, modify->returningLists, table_cell, modify->resultRelations) {
     auto index = static_cast<Index>(lfirst_int(table_cell));
     Oid table = rt_fetch(index, plan->rtable)->relid;
-    if (HasAdopted(table))
-      lfirst(list_cell) = SealList({plan, table, index, NIL, false}, static_cast<List*>(lfirst(list_cell)));
+    if (!HasPlaintext(table)) continue;
+    Place place{plan, table, index, NIL, false, false};
+    lfirst(list_cell) = SealList(place, static_cast<List*>(lfirst(list_cell)));
   }
 }
 
@@ -256,8 +342,8 @@ void SealActions(PlannedStmt* plan, ModifyTable* modify) {
   ListCell* list_cell;
   ListCell* table_cell;
   auto seal = [plan](Index index, List** values, Node** condition) {
-    Place place{plan, rt_fetch(index, plan->rtable)->relid, index, NIL, false};
-    if (!HasAdopted(place.table)) return;
+    Place place{plan, rt_fetch(index, plan->rtable)->relid, index, NIL, false, false};
+    if (!HasPlaintext(place.table)) return;
     *values = SealList(place, *values);
     place.is_condition = true;
     *condition = Seal(*condition, &place);
@@ -437,11 +523,17 @@ void SealWhatIsRead(PlannedStmt* plan, bool may_read_stored) {
   if (has_any && WritesRows(plan)) VisitAll(plan, SealStoredNode);
 }
 
+bool IsPlannedCall(FunctionCallInfoBaseData* fcinfo) {
+  Node* call = fcinfo->flinfo->fn_expr;
+  return call != nullptr && IsA(call, FuncExpr) &&
+         reinterpret_cast<FuncExpr*>(call)->funcformat == kPlannedCall;
+}
+
 PlannedStmt* WithoutPlaintext(PlannedStmt* statement) {
   auto* copy = reinterpret_cast<CopyStmt*>(statement->utilityStmt);
   if (copy->is_from || copy->relation == nullptr) return statement;
   Oid table = RangeVarGetRelid(copy->relation, AccessShareLock, true);
-  if (!OidIsValid(table) || get_rel_relkind(table) != RELKIND_RELATION || !HasAdopted(table))
+  if (!OidIsValid(table) || get_rel_relkind(table) != RELKIND_RELATION || !HasPlaintext(table))
     return statement;
   SelectStmt* select = makeNode(SelectStmt);
   RangeVar* only = makeRangeVar(get_namespace_name(get_rel_namespace(table)), get_rel_name(table), -1);

@@ -1,5 +1,6 @@
 #pragma once
 
+struct FunctionCallInfoBaseData;
 struct PlannedStmt;
 struct Query;
 
@@ -26,5 +27,9 @@ bool ReadStored(bool stored);
 /// WithoutPlaintext returns COPY table TO as COPY (SELECT …) TO when a column of the table is adopted, else
 /// the statement as it is.
 PlannedStmt* WithoutPlaintext(PlannedStmt* statement);
+
+/// IsPlannedCall tells whether SealWhatIsRead made a call of pii_shown(). Nothing that somebody writes makes
+/// one like it.
+bool IsPlannedCall(FunctionCallInfoBaseData* fcinfo);
 
 }  // namespace pii

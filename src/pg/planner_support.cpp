@@ -16,6 +16,7 @@
 
 #include "planner_support.h"
 
+#include "attribute_rules.h"
 #include "index_advice.h"
 #include "index_expression.h"
 #include "own_function.h"
@@ -83,13 +84,22 @@ IndexOptInfo* OriginalOf(const IndexOptInfo* candidate) {
   return nullptr;
 }
 
+/// A value of an attribute table is read together with its attribute, which an index may not have.
+void KeepFromIndex(IndexOptInfo* index, AttrNumber value) {
+  for (int i = 0; i < index->ncolumns; ++i) {
+    if (index->indexkeys[i] == value) index->canreturn[i] = false;
+  }
+}
+
 void AddAliases(PlannerInfo* root, Oid table_oid, bool inherited, RelOptInfo* rel) {
   if (next_relation_info != nullptr) next_relation_info(root, table_oid, inherited, rel);
   if (rel->indexlist == NIL) return;
   Relation table = table_open(table_oid, NoLock);
+  AttributeColumns columns = FindAttributeColumns(table_oid);
   List* aliases = NIL;
   ListCell* cell;
   foreach (cell, rel->indexlist) {
+    if (columns.value != 0) KeepFromIndex(static_cast<IndexOptInfo*>(lfirst(cell)), columns.value);
     IndexOptInfo* alias = MakeAlias(table, static_cast<IndexOptInfo*>(lfirst(cell)));
     if (alias != nullptr) aliases = lappend(aliases, alias);
   }
@@ -190,7 +200,15 @@ bool IsOfTextClass(Node* node) {
   return is_array || ClassOf(PG_DETOAST_DATUM_PACKED(constant->constvalue), kTextClass) == kTextClass;
 }
 
-/// key = ANY (pii_search_terms(other, class))
+/// May the index of an attribute table answer? Who lacks SEARCH on one of its classes goes without it, and
+/// may still meet no value of that class. A join is decided above the scan, where plaintext that awaits
+/// sealing has the class of its attribute already.
+bool MaySearchAttributes(PlannerInfo* root, Oid table, const Var* column, Node* other) {
+  if (FindAttributeColumnsAt(table, column->varattno).value == 0 || !MaySearchTable(table)) return false;
+  return bms_is_empty(pull_varnos(root, other)) || !AwaitsSealing(table);
+}
+
+/// key = ANY (pii_search_terms(other, class)), or of pii_attribute_terms(other, table)
 Node* IndexCondition(const SupportRequestIndexCondition* request) {
   if (OriginalOf(request->index) == nullptr) return nullptr;
   List* arguments = ArgumentsOf(request->node);
@@ -199,21 +217,25 @@ Node* IndexCondition(const SupportRequestIndexCondition* request) {
   if (!IsA(side, Var) || contain_volatile_functions(other)) return nullptr;
   auto* column = reinterpret_cast<Var*>(side);
   if (bms_is_member(column->varno, pull_varnos(request->root, other))) return nullptr;
+  Oid table = request->root->simple_rte_array[column->varno]->relid;
   const PiiClass* pii_class = DeclaredClass(side);
-  if (pii_class == nullptr) return nullptr;
-  if (pii_class->id == kTextClass && !IsOfTextClass(other)) return nullptr;
+  bool by_attribute = pii_class == nullptr && MaySearchAttributes(request->root, table, column, other);
+  if (pii_class == nullptr && !by_attribute) return nullptr;
+  if ((by_attribute || pii_class->id == kTextClass) && !IsOfTextClass(other)) return nullptr;
 
   Oid* types;
   int count;
   get_func_signature(request->funcid, &types, &count);
   Expr* key = KeyOf(request->index, request->indexcol);
   Oid index_type = exprType(reinterpret_cast<Node*>(key));
-  auto* class_name = makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
-                               CStringGetTextDatum(pii_class->name_text), false, false);
-  Oid search_terms = FindFunction(get_func_namespace(request->funcid), "pii_search_terms",
-                                  {types[1 - request->indexarg], TEXTOID});
-  auto* terms = makeFuncExpr(search_terms, get_array_type(index_type), list_make2(other, class_name),
-                             InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+  Const* scope = by_attribute ? makeConst(OIDOID, -1, InvalidOid, 4, ObjectIdGetDatum(table), false, true)
+                              : makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1,
+                                          CStringGetTextDatum(pii_class->name_text), false, false);
+  Oid search_terms = FindFunction(get_func_namespace(request->funcid),
+                                  by_attribute ? "pii_attribute_terms" : "pii_search_terms",
+                                  {types[1 - request->indexarg], scope->consttype});
+  auto* terms = makeFuncExpr(search_terms, get_array_type(index_type), list_make2(other, scope), InvalidOid,
+                             InvalidOid, COERCE_EXPLICIT_CALL);
   ScalarArrayOpExpr* any = makeNode(ScalarArrayOpExpr);
   any->opno = lookup_type_cache(index_type, TYPECACHE_EQ_OPR)->eq_opr;
   any->opfuncid = get_opcode(any->opno);

@@ -3,6 +3,8 @@
 #include "search.h"
 
 #include "access_log.h"
+#include "attribute_rules.h"
+#include "index_expression.h"
 #include "index_version.h"
 #include "pg.h"
 #include "privileges.h"
@@ -128,6 +130,33 @@ Datum SearchTerms(FunctionCallInfo fcinfo, bool is_text) {
   return ArrayOf(fcinfo, terms);
 }
 
+/// The terms of all classes that values of an attribute table may have. A class that is never searched has no
+/// entries in an index.
+Status AppendTermsOfTable(Terms* terms, const PlainValue& value, const uint16_t* classes, int count) {
+  for (int i = 0; i < count; ++i) {
+    Status status = AppendTerms(terms, value, classes[i], Transform::kExact);
+    bool counts = status != Status::kNotSearchable || classes[i] == kTextClass;
+    if (status != Status::kOk && counts) return status;
+  }
+  return Status::kOk;
+}
+
+Datum AttributeTerms(FunctionCallInfo fcinfo, bool is_text) {
+  Oid table = PG_GETARG_OID(1);
+  RequireSearchOfTable(table);
+  RequireSearch(fcinfo, 0, is_text);
+  int count;
+  uint16_t* classes = SearchedClasses(table, &count);
+  Terms terms{};
+  PlainValue value = OpenArgument(fcinfo, 0, is_text);
+  RequireSearchOfOpened(&value);
+  Status status = AppendTermsOfTable(&terms, value, classes, count);
+  CloseValue(&value);
+  if (status != Status::kOk) ReportSearchFailure(status, kTextClass, Transform::kExact);
+  NoteAccess(Operation::kSearched, kTextClass, 0);
+  return ArrayOf(fcinfo, terms);
+}
+
 Status Equal(const PlainValue& left, const PlainValue& right, bool* equal) {
   Scratch scratch;
   OpenScratch(&scratch, NormalizedBound(left.size) + NormalizedBound(right.size));
@@ -240,6 +269,15 @@ Datum ExtendedHash(FunctionCallInfo fcinfo, bool is_text) {
 
 }  // namespace
 
+/// Is an argument a column whose type declares no class? Its plaintext counts as class text, which is what it
+/// is hashed as.
+bool IsClasslessColumn(FunctionCallInfo fcinfo, int argument) {
+  Node* call = fcinfo->flinfo->fn_expr;
+  if (call == nullptr || !IsA(call, FuncExpr) || DeclaredClass(fcinfo, argument) != kNoClass) return false;
+  return IsA(StripRelabel(static_cast<Node*>(list_nth(reinterpret_cast<FuncExpr*>(call)->args, argument))),
+             Var);
+}
+
 void RequireSearchOfArgument(FunctionCallInfo fcinfo, int argument) {
   RequirePrivilege(kSearch, ClassOfArgument(PG_GETARG_DATUM(argument), DeclaredClass(fcinfo, argument)));
 }
@@ -318,7 +356,11 @@ PII_FUNCTION(pii_blind_index) {
   if (pii::IsUnreadableInAnalyze(fcinfo)) PG_RETURN_NULL();
   pii::Transform transform = pii::TransformArgument(fcinfo, 1, false);
   uint16_t version = pii::IndexVersionArgument(fcinfo, 2);
-  pii::RequireSearchOfArgument(fcinfo, 0);
+  if (pii::IsClasslessColumn(fcinfo, 0)) {
+    pii::RequirePrivilege(pii::kSearch, pii::ClassOfArgument(PG_GETARG_DATUM(0), pii::kTextClass));
+  } else {
+    pii::RequireSearchOfArgument(fcinfo, 0);
+  }
   pii::PlainValue value = pii::OpenArgument(fcinfo, 0, false);
   pii::Scratch scratch;
   pii::OpenScratch(&scratch, pii::NormalizedBound(value.size));
@@ -360,6 +402,35 @@ PII_FUNCTION(pii_search_terms_of_array) {
     pii::CloseValue(&value);
     if (status != pii::Status::kOk) pii::ReportSearchFailure(status, class_id, pii::Transform::kExact);
     pii::NoteAccess(pii::Operation::kSearched, class_id, 0);
+  }
+  return pii::ArrayOf(fcinfo, terms);
+}
+
+/// pii_attribute_terms(pii_text, oid) and (text, oid): what the planner puts in place of `value = literal` in
+/// an attribute table.
+PII_FUNCTION(pii_attribute_terms) { return pii::AttributeTerms(fcinfo, false); }
+PII_FUNCTION(pii_attribute_terms_of_text) { return pii::AttributeTerms(fcinfo, true); }
+
+/// pii_attribute_terms(pii_text[], oid) and (text[], oid): the terms of all, as pii_search_terms() of an
+/// array.
+PII_FUNCTION(pii_attribute_terms_of_array) {
+  pii::Elements elements = pii::ElementsOf(PG_GETARG_ARRAYTYPE_P(0));
+  Oid table = PG_GETARG_OID(1);
+  pii::RequireSearchOfTable(table);
+  int count;
+  uint16_t* classes = pii::SearchedClasses(table, &count);
+  pii::Terms terms{};
+  for (int i = 0; i < elements.count; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    if (elements.nulls[i]) {
+      pii::AppendNull(&terms);
+      continue;
+    }
+    pii::PlainValue value = pii::OpenElement(elements, i, pii::kTextClass);
+    pii::Status status = pii::AppendTermsOfTable(&terms, value, classes, count);
+    pii::CloseValue(&value);
+    if (status != pii::Status::kOk) pii::ReportSearchFailure(status, pii::kTextClass, pii::Transform::kExact);
+    pii::NoteAccess(pii::Operation::kSearched, pii::kTextClass, 0);
   }
   return pii::ArrayOf(fcinfo, terms);
 }

@@ -127,7 +127,8 @@ void Collect(Relation table, const SweepTarget& target, const Age& age, int roun
     if (round != kEveryRow && ItemPointerGetOffsetNumber(&slot->tts_tid) % kRounds != round) continue;
     bool is_null;
     slot_getattr(slot, target.column, &is_null);
-    if (IsDue(target, slot) || (!is_null && IsOlder(age, slot))) TakeRow(slot, batch);
+    bool is_older = !is_null && IsOlder(age, slot) && !IsLeftPlain(target, slot);
+    if (IsDue(target, slot) || is_older) TakeRow(slot, batch);
   }
   table_endscan(scan);
   ExecDropSingleTupleTableSlot(slot);

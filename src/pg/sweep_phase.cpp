@@ -1,6 +1,7 @@
 #include "sweep_phase.h"
 
 #include "adopted_column.h"
+#include "attribute_rules.h"
 #include "pg.h"
 #include "settings.h"
 
@@ -9,6 +10,10 @@ namespace {
 
 Phase PhaseOf(const Sweep& sweep) {
   return FindAdopted(sweep.table, get_attnum(sweep.table, sweep.column)).phase;
+}
+
+bool IsOfAttributeTable(const Sweep& sweep) {
+  return FindAttributeColumnsAt(sweep.table, get_attnum(sweep.table, sweep.column)).value != 0;
 }
 
 const char* NameOf(Oid table) {
@@ -30,10 +35,13 @@ bool BeginPhase(const Sweep& sweep) {
   if (sweep.kind == SweepKind::kRewrap) return false;
   if (sweep.kind == SweepKind::kUnseal) {
     SetPhase(sweep.table, sweep.column, Phase::kUnsealing);
+    if (IsOfAttributeTable(sweep)) BeginUnsealing(sweep.table);
     return true;
   }
-  if (PhaseOf(sweep) == Phase::kNone) return false;
+  bool by_attribute = IsOfAttributeTable(sweep);
+  if (PhaseOf(sweep) == Phase::kNone && !by_attribute) return false;
   RequireSealedWrites(sweep);
+  if (by_attribute) BeginSealing(sweep.table);
   SetPhase(sweep.table, sweep.column, Phase::kSealing);
   return true;
 }
@@ -49,6 +57,7 @@ void WaitForWriters(List* tables) {
 
 void EndPhase(const Sweep& sweep) {
   if (sweep.kind == SweepKind::kSeal) {
+    if (IsOfAttributeTable(sweep)) EndSealing(sweep.table);
     SetPhase(sweep.table, sweep.column, Phase::kSealed);
     if (DropIdleTrigger(sweep.table)) return;
     ereport(NOTICE, (errmsg("trigger \"pii_write_mode\" of table \"%s\" has nothing to do any more",

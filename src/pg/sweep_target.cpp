@@ -1,5 +1,6 @@
 #include "sweep_target.h"
 
+#include "attribute_rules.h"
 #include "blind_index.h"
 #include "bytes.h"
 #include "index_expression.h"
@@ -8,6 +9,8 @@
 #include "pg.h"
 #include "sealed_column.h"
 #include "shared_keys.h"
+#include "type_modifier.h"
+#include "values.h"
 
 namespace pii {
 namespace {
@@ -43,6 +46,17 @@ uint16_t VersionOfWords(Datum words) {
   uint16_t version = count > 0 ? VersionOfHash(PointerGetDatum(ARR_DATA_PTR(array))) : uint16_t{0};
   if (reinterpret_cast<Pointer>(array) != DatumGetPointer(words)) pfree(array);
   return version;
+}
+
+/// Is a value plaintext, or of class text, whose attribute is declared as something else?
+bool IsDueByAttribute(const SweepTarget& target, TupleTableSlot* row, Datum value) {
+  bool is_null;
+  Datum attribute = slot_getattr(row, target.attribute, &is_null);
+  if (is_null) return false;
+  Oid type = TupleDescAttr(row->tts_tupleDescriptor, target.attribute - 1)->atttypid;
+  int32 class_id = ClassOfAttribute(target.table, type, attribute);
+  if (class_id == kNoClass || !HasMark(value)) return class_id != kNoClass;
+  return class_id != kTextClass && ClassOfArgument(value, kNoClass) == kTextClass;
 }
 
 void AddKeys(Relation table, SweepTarget* target) {
@@ -93,6 +107,7 @@ struct IndexVisit {
   Relation index;
   int key;
   uint16_t version;
+  const SweepTarget* leaves_plain;  ///< rows that it leaves plain are not visited; null: all are
   RowVisitor visit;
   void* context;
 };
@@ -110,7 +125,8 @@ bool VisitRange(const IndexVisit& of, ScanKey bound) {
     bool is_null;
     Datum value = index_getattr(scan->xs_itup, of.key + 1, scan->xs_itupdesc, &is_null);
     if (is_null || VersionOfHash(value) == of.version || !index_fetch_heap(scan, slot)) continue;
-    goes_on = of.visit(slot, of.context);
+    bool is_left = of.leaves_plain != nullptr && IsLeftPlain(*of.leaves_plain, slot);
+    if (!is_left) goes_on = of.visit(slot, of.context);
   }
   index_endscan(scan);
   ExecDropSingleTupleTableSlot(slot);
@@ -181,12 +197,33 @@ void TellUncounted(Relation table, AttrNumber column) {
   }
 }
 
+/// Plaintext of an attribute table keeps its place in an index when it is updated.
+void TellPlaintext(Relation table, const SweepTarget& target) {
+  auto stop = [](TupleTableSlot*, void*) { return false; };
+  for (int i = 0; i < target.index_count && target.attribute != 0; ++i) {
+    Relation index = index_open(target.indexes[i].oid, AccessShareLock);
+    PushActiveSnapshot(GetTransactionSnapshot());
+    bool has =
+        !VisitIndex({table, index, target.indexes[i].key, target.index_version, nullptr, stop, nullptr});
+    PopActiveSnapshot();
+    if (has) {
+      ereport(WARNING, (errmsg("index \"%s\" has plaintext under old versions of the blind index keys",
+                               RelationGetRelationName(index)),
+                        errhint("Before they are disabled: REINDEX INDEX CONCURRENTLY %s.",
+                                quote_identifier(RelationGetRelationName(index)))));
+    }
+    index_close(index, NoLock);
+  }
+}
+
 }  // namespace
 
 SweepTarget FindSweepTarget(Relation table, const char* column, SweepKind kind) {
   SweepTarget target{};
   target.kind = kind;
-  target.column = RequireSealedColumn(RelationGetRelid(table), column);  // it may be gone by now
+  target.table = RelationGetRelid(table);
+  target.column = RequireSealedColumn(target.table, column);  // it may be gone by now
+  target.attribute = FindAttributeColumnsAt(target.table, target.column).attribute;
   CurrentProtector();
   // The hash of a value is the same in either form.
   if (kind != SweepKind::kRewrap) return target;
@@ -201,6 +238,7 @@ bool IsDue(const SweepTarget& target, TupleTableSlot* row) {
   bool is_null;
   Datum value = slot_getattr(row, target.column, &is_null);
   if (is_null) return false;
+  if (target.kind == SweepKind::kSeal && target.attribute != 0) return IsDueByAttribute(target, row, value);
   if (target.kind != SweepKind::kRewrap) return HasMark(value) == (target.kind == SweepKind::kUnseal);
   uint16_t version = SealVersion(value);
   if (version != 0 && version != target.seal_version) return true;
@@ -216,11 +254,20 @@ bool IsDue(const SweepTarget& target, TupleTableSlot* row) {
   return false;
 }
 
+/// No indexed column changes then, so PostgreSQL makes no index entry (HOT).
+bool IsLeftPlain(const SweepTarget& target, TupleTableSlot* row) {
+  if (target.attribute == 0) return false;
+  bool is_null;
+  Datum value = slot_getattr(row, target.column, &is_null);
+  return !is_null && !HasMark(value);
+}
+
 bool VisitIndexedElsewhere(Relation table, const SweepTarget& target, RowVisitor visit, void* context) {
   bool goes_on = true;
   for (int i = 0; i < target.index_count && goes_on; ++i) {
     Relation index = index_open(target.indexes[i].oid, AccessShareLock);
-    goes_on = VisitIndex({table, index, target.indexes[i].key, target.index_version, visit, context});
+    goes_on =
+        VisitIndex({table, index, target.indexes[i].key, target.index_version, &target, visit, context});
     index_close(index, NoLock);
   }
   return goes_on;
@@ -251,6 +298,13 @@ void TellWhatStays(Relation table, const char* column) {
   uint16_t version = ColumnIndexVersion(RelationGetRelid(table), number, &held_by);
   if (OidIsValid(held_by)) TellHeld(held_by, version);
   TellUncounted(table, number);
+  ListCell* cell;
+  foreach (cell, find_all_inheritors(RelationGetRelid(table), AccessShareLock, nullptr)) {
+    Relation member = table_open(lfirst_oid(cell), NoLock);
+    bool has_rows = member->rd_rel->relkind == RELKIND_RELATION && !RELATION_IS_OTHER_TEMP(member);
+    if (has_rows) TellPlaintext(member, FindSweepTarget(member, column, SweepKind::kRewrap));
+    table_close(member, NoLock);
+  }
 }
 
 }  // namespace pii

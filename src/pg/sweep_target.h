@@ -28,7 +28,9 @@ struct SweepTarget {
   };
 
   SweepKind kind;
+  uint32_t table;
   int16_t column;
+  int16_t attribute;  ///< of an attribute table (attribute_rules.h), which says what is to be sealed; else 0
   uint16_t seal_version;
   uint16_t index_version;  ///< that writes use: the primary one, or one that a unique index holds it to
   int key_count;
@@ -42,6 +44,10 @@ SweepTarget FindSweepTarget(RelationData* table, const char* column, SweepKind k
 
 /// IsDue tells by the row alone whether it is to be changed: by the versions, or the form, of what it holds.
 bool IsDue(const SweepTarget& target, TupleTableSlot* row);
+
+/// IsLeftPlain tells whether a row holds plaintext of an attribute table. An UPDATE leaves that as it is, and
+/// so does not bring it under another key version in an index either.
+bool IsLeftPlain(const SweepTarget& target, TupleTableSlot* row);
 
 /// RowVisitor gets the rows one by one; false ends the visit.
 using RowVisitor = bool (*)(TupleTableSlot* row, void* context);

@@ -1,6 +1,7 @@
 #include "sweep_update.h"
 
 #include "adopted_column.h"
+#include "attribute_rules.h"
 #include "pg.h"
 #include "privileges.h"
 #include "sealed_column.h"
@@ -34,7 +35,8 @@ int32 DeclaredClassOf(Oid table, AttrNumber column) {
   return modifier < 0 ? kEveryClass : modifier;
 }
 
-/// What UPDATE sets the column to. To unseal, it is the trigger pii_write_mode that changes the row.
+/// What UPDATE sets the column to. To unseal, and in an attribute table, it is a trigger that changes the
+/// row.
 const char* NewValue(Relation table, const char* column_name, SweepKind kind) {
   const char* column = quote_identifier(column_name);
   const char* schema = ExtensionSchema(RelationGetRelid(table), column_name);
@@ -43,6 +45,7 @@ const char* NewValue(Relation table, const char* column_name, SweepKind kind) {
     case SweepKind::kRewrap:
       return psprintf("%s.pii_rewrap(%s)", schema, column);
     case SweepKind::kSeal:
+      if (FindAttributeColumnsAt(RelationGetRelid(table), number).value != 0) return column;
       return psprintf("%s.pii_seal_adopted(%s, %d, %s)", schema, column,
                       Max(DeclaredClassOf(RelationGetRelid(table), number), 0),
                       FindAdopted(RelationGetRelid(table), number).is_padded ? "true" : "false");

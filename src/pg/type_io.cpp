@@ -1,5 +1,6 @@
 // How values enter and leave the type: input, output, receive, send, and the casts that seal.
 
+#include "incoming_value.h"
 #include "pg.h"
 #include "pii_class.h"
 #include "reader_view.h"
@@ -32,6 +33,14 @@ Rendered RenderView(varlena* datum, size_t head) {
   }
 }
 
+/// What the output functions are called with: the datum was not detoasted.
+Rendered RenderArgument(FunctionCallInfo fcinfo) {
+  ByteView utf8;
+  bool is_stored = FindStoredText(PG_GETARG_DATUM(0), &utf8);
+  if (is_stored && ViewFor(kTextClass) == kViewPlain) return RenderStoredText(utf8, 0);
+  return RenderView(PG_GETARG_VARLENA_PP(0), 0);
+}
+
 ByteView CStringBytes(const char* text) { return AsBytes(std::string_view(text)); }
 
 }  // namespace
@@ -41,7 +50,7 @@ PII_FUNCTION(pii_text_in) {
   PG_RETURN_POINTER(pii::SealInput(pii::CStringBytes(PG_GETARG_CSTRING(0)), PG_GETARG_INT32(2)));
 }
 
-PII_FUNCTION(pii_text_out) { PG_RETURN_CSTRING(pii::RenderView(PG_GETARG_VARLENA_PP(0), 0).buffer); }
+PII_FUNCTION(pii_text_out) { PG_RETURN_CSTRING(pii::RenderArgument(fcinfo).buffer); }
 
 PII_FUNCTION(pii_text_recv) {
   auto message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
@@ -54,7 +63,7 @@ PII_FUNCTION(pii_text_recv) {
 }
 
 PII_FUNCTION(pii_text_send) {
-  pii::Rendered rendered = pii::RenderView(PG_GETARG_VARLENA_PP(0), 0);
+  pii::Rendered rendered = pii::RenderArgument(fcinfo);
   StringInfoData message;
   pq_begintypsend(&message);
   pq_sendtext(&message, rendered.buffer, static_cast<int>(rendered.size));

@@ -291,6 +291,17 @@ varlena* SealLegacy(varlena* datum, uint16_t class_id, bool is_padded) {
   return SealStored(stored, class_id);
 }
 
+varlena* TakeLegacy(varlena* datum) {
+  ByteView stored = StoredBytes(datum);
+  if (IsSealed(stored)) return datum;
+  NoteValuesInUse();
+  ByteView utf8 = ToUtf8(RequireLegacyText(stored));
+  varlena* taken = NewIncomingValue(utf8, true);
+  if (utf8.data() != stored.data())
+    WipeAndFree(reinterpret_cast<char*>(const_cast<uint8_t*>(utf8.data())), utf8.size());
+  return taken;
+}
+
 varlena* Unseal(varlena* datum, bool keeps_canaries) {
   ByteView stored = StoredBytes(datum);
   if (!IsSealed(stored)) return datum;
@@ -321,6 +332,16 @@ Rendered RenderPlain(const varlena* datum, size_t head) {
   if (status != Status::kOk) ReportStatus(status, Origin::kStored, value.class_id, value.key_version);
   NoteRevealed(value, is_canary);
   return ToServerText(buffer, head, size);
+}
+
+Rendered RenderStoredText(ByteView utf8, size_t head) {
+  NoteValuesInUse();
+  CurrentProtector();  // without keys nothing is shown
+  char* buffer = NewText(head, utf8.size());
+  memcpy(buffer + head, utf8.data(), utf8.size());
+  buffer[head + utf8.size()] = '\0';
+  NoteAccess(Operation::kRevealed, kTextClass, 0);
+  return ToServerText(buffer, head, utf8.size());
 }
 
 bool TryRenderPlain(const varlena* datum, size_t head, Rendered* rendered) {

@@ -44,6 +44,10 @@ varlena* Rewrap(varlena* datum, uint16_t legacy_class);
 /// trailing blanks are no part of the plaintext.
 varlena* SealLegacy(varlena* datum, uint16_t class_id, bool is_padded);
 
+/// TakeLegacy takes legacy plaintext as an incoming value (incoming_value.h), which is of class text; a sealed
+/// value is returned as it is.
+varlena* TakeLegacy(varlena* datum);
+
 /// Unseal gives a sealed value as plaintext, the way it stood in the column before it was adopted; legacy
 /// plaintext, and with `keeps_canaries` a canary, as it is. Nobody's privilege is asked for: the caller
 /// stores it.
@@ -58,6 +62,9 @@ struct Rendered {
 
 /// RenderPlain reveals. Legacy plaintext is copied.
 Rendered RenderPlain(const varlena* datum, size_t head);
+
+/// RenderStoredText copies plaintext of a column without a class (FindStoredText) as RenderPlain would do.
+Rendered RenderStoredText(ByteView utf8, size_t head);
 
 /// TryRenderPlain is RenderPlain that gives false for a value that cannot be read, whatever is wrong with it.
 /// It still raises an error when no keys are loaded at all.

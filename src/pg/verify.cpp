@@ -1,5 +1,6 @@
 // pii_verify_column(): is what a column holds what was sealed?
 
+#include "attribute_rules.h"
 #include "mixed_plan.h"
 #include "pg.h"
 #include "report.h"
@@ -32,7 +33,15 @@ void NameRow(Datum table, Datum ctid, const char* what, uint16_t key_version) {
                     key_version != 0 ? errdetail("Its key version is %u.", key_version) : 0));
 }
 
-void VerifyRow(Datum table, Datum ctid, Datum value, uint16_t declared_class, Counts* counts) {
+/// Is a value plaintext for good? That of an attribute is, which no rule declares.
+bool IsPlainForGood(Oid table, HeapTuple row, TupleDesc descriptor) {
+  if (FindAttributeColumns(table).value == 0) return false;
+  bool is_null;
+  Datum attribute = SPI_getbinval(row, descriptor, 4, &is_null);
+  return is_null || ClassOfAttribute(table, SPI_gettypeid(descriptor, 4), attribute) == kNoClass;
+}
+
+void VerifyRow(Datum table, Datum ctid, Datum value, uint16_t declared_class, bool is_plain, Counts* counts) {
   int64 found = counts->unsealed + counts->no_key + counts->damaged;
   bool is_named = found < kNamedRows;
   PlainValue opened;
@@ -42,7 +51,7 @@ void VerifyRow(Datum table, Datum ctid, Datum value, uint16_t declared_class, Co
     case Status::kOk:
       if (opened.key_version != 0) {
         ++counts->verified;
-      } else {
+      } else if (!is_plain) {
         ++counts->unsealed;
         if (is_named) NameRow(table, ctid, "plaintext that is not sealed yet", 0);
       }
@@ -79,7 +88,8 @@ void VerifyRows(Portal portal, uint16_t declared_class, Counts* counts) {
       TupleDesc descriptor = SPI_tuptable->tupdesc;
       Datum table = SPI_getbinval(row, descriptor, 1, &is_null);
       Datum ctid = SPI_getbinval(row, descriptor, 2, &is_null);
-      VerifyRow(table, ctid, SPI_getbinval(row, descriptor, 3, &is_null), declared_class, counts);
+      VerifyRow(table, ctid, SPI_getbinval(row, descriptor, 3, &is_null), declared_class,
+                IsPlainForGood(DatumGetObjectId(table), row, descriptor), counts);
       if (++rows % kRowsPerNotice == 0) {
         ereport(NOTICE, (errmsg("%lld rows verified so far", static_cast<long long>(rows))));
       }
@@ -124,8 +134,11 @@ PII_FUNCTION(pii_verify_column) {
   if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
   const char* name =
       quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
-  const char* query = psprintf("SELECT tableoid, ctid, %s FROM %s WHERE %s IS NOT NULL",
-                               quote_identifier(column), name, quote_identifier(column));
+  AttrNumber attribute = pii::FindAttributeColumnsAt(table, number).attribute;
+  const char* query =
+      psprintf("SELECT tableoid, ctid, %s, %s FROM %s WHERE %s IS NOT NULL", quote_identifier(column),
+               attribute != 0 ? quote_identifier(get_attname(table, attribute, false)) : "NULL", name,
+               quote_identifier(column));
   Portal portal = pii::OpenStored(query);
   pii::Counts counts{};
   pii::VerifyRows(portal, modifier < 0 ? pii::kTextClass : pii::CheckTypeModifier(modifier), &counts);
