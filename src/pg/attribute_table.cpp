@@ -114,6 +114,7 @@ void MakeTrigger(Oid table, const char* value, const char* attribute) {
 /// New values are no matter of pii.write_mode any more.
 void EndAdoption(Oid table, const char* column) {
   if (FindAdopted(table, get_attnum(table, column)).phase == Phase::kNone) return;
+  SetPhase(table, column, Phase::kSealing);  // on the way to the next, as any column
   SetPhase(table, column, Phase::kSealed);
   if (DropIdleTrigger(table)) return;
   ereport(NOTICE, (errmsg("trigger \"pii_write_mode\" of table \"%s\" has nothing to do any more",
