@@ -176,18 +176,18 @@ SELECT kind, year, value FROM parted WHERE kind = 'ssn' AND value = '444556666';
 RESET enable_seqscan;
 SELECT * FROM error_of($$SELECT pii_seal_always('parted_1', 'value')$$);
 CREATE TABLE family (number int, value pii_text);
-CREATE TABLE child (more int) INHERITS (family);
+CREATE TABLE niece (more int) INHERITS (family);
 SELECT pii_seal_when('family', 'value', 'number');
-INSERT INTO pii_sealed_attribute VALUES ('family', '7', 'phone'), ('child', '8', 'name');
+INSERT INTO pii_sealed_attribute VALUES ('family', '7', 'phone'), ('niece', '8', 'name');
 INSERT INTO family VALUES (7, '+1 555'), (8, 'Ann');
-INSERT INTO child VALUES (7, '+1 556'), (8, 'Ben');
+INSERT INTO niece VALUES (7, '+1 556'), (8, 'Ben');
 SELECT tableoid::regclass, number, value FROM family ORDER BY 1, 2;
 SELECT tableoid::regclass, number, pii_is_sealed(value) FROM family ORDER BY 1, 2;
 SELECT * FROM error_of($$SELECT pii_shown(value, NULL, 0, false), pii_is_sealed(value), tableoid::regclass FROM family ORDER BY 3$$);
 SELECT pii_seal_always('family', 'value');
-SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgrelid IN ('family'::regclass, 'child'::regclass) AND tgname = 'pii_seal_when';
-SELECT count(*) FROM pii_sealed_attribute WHERE "table" IN ('family'::regclass, 'child'::regclass);
-DROP TABLE parted, child, family;
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgrelid IN ('family'::regclass, 'niece'::regclass) AND tgname = 'pii_seal_when';
+SELECT count(*) FROM pii_sealed_attribute WHERE "table" IN ('family'::regclass, 'niece'::regclass);
+DROP TABLE parted, niece, family;
 
 -- Columns are renamed with the table's, and hold it together.
 ALTER TABLE facts RENAME value TO data;

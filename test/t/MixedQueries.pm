@@ -74,7 +74,7 @@ sub objects_sql
 {
 	my ($schema, @roles) = @_;
 	my $roles = join ', ', @roles;
-	return ('CREATE VIEW v AS SELECT id, dept, ssn, email, name FROM people',
+	my @objects = ('CREATE VIEW v AS SELECT id, dept, ssn, email, name FROM people',
 		'CREATE VIEW v_barrier WITH (security_barrier) AS SELECT * FROM people WHERE dept < 2',
 		'CREATE VIEW v_join AS SELECT o.id, p.ssn, p.name, o.ssn AS other FROM orders o LEFT JOIN people p ON p.ssn = o.ssn',
 		'CREATE VIEW v_all AS SELECT id, ssn FROM people UNION ALL SELECT id, ssn FROM events',
@@ -107,6 +107,8 @@ sub objects_sql
 		q{CREATE POLICY by_setting ON guarded USING (ssn = current_setting('mixed.ssn', true))},
 		'ALTER TABLE guarded ENABLE ROW LEVEL SECURITY',
 		"GRANT USAGE ON SCHEMA $schema TO $roles", "GRANT ALL ON ALL TABLES IN SCHEMA $schema TO $roles", "GRANT ALL ON ALL SEQUENCES IN SCHEMA $schema TO $roles");
+	s/INTO changes/INTO $schema.changes/ foreach @objects;    # jobs have no such search_path
+	return @objects;
 }
 
 # Statements, each in a transaction that is rolled back. Parts of one are separated by ;;
@@ -158,7 +160,7 @@ SELECT id FROM people WHERE ARRAY[ssn] = ARRAY['912-31-6701'::pii_text(ssn)] OR 
 SELECT id FROM people WHERE left(pii_sealed(ssn), 4) = 'pii:' AND left(ssn::text, 4) <> 'pii:'
 SELECT id FROM people WHERE pii_blind_index(ssn) = ANY (pii_search_terms('912-31-6701', 'ssn')) OR pii_blind_index(code) = ANY (pii_search_terms('code1', 'text'))
 SELECT p.id, o.id FROM people p JOIN orders o ON p.ssn::text = o.ssn::text AND p.name::text <> o.ssn::text
-SELECT p.id, o.id FROM people p LEFT JOIN orders o ON p.ssn = o.ssn AND concat(o.ssn) LIKE '912%'
+SELECT p.id, o.id FROM people p LEFT JOIN orders o ON p.ssn = o.ssn AND concat(o.ssn) NOT LIKE 'x%'
 SELECT id, count(*) FILTER (WHERE ssn::text LIKE '912%') FROM people GROUP BY id HAVING min(ssn::text) LIKE '9%'
 SELECT id FROM people WHERE ssn <> '912-31-6701'
 SELECT id FROM people WHERE ssn IN ('912-31-6701', '912316703', '1')
@@ -225,7 +227,7 @@ SET LOCAL mixed.ssn = '912-31-6703' ;; UPDATE guarded SET id = id + 100 RETURNIN
 SET LOCAL mixed.ssn = '912-31-6703' ;; UPDATE guarded SET ssn = '912-31-67' || id WHERE id < 5 RETURNING ssn ;; SELECT line FROM changes
 SET LOCAL mixed.ssn = '912-31-6703' ;; DELETE FROM guarded RETURNING guarded
 DECLARE k SCROLL CURSOR FOR SELECT id, ssn, name FROM people ORDER BY id ;; FETCH 3 FROM k ;; FETCH BACKWARD 1 FROM k ;; FETCH LAST FROM k
-DECLARE k CURSOR WITH HOLD FOR SELECT p FROM people p ;; FETCH 3 FROM k
+DECLARE k CURSOR WITH HOLD FOR SELECT p FROM people p ORDER BY id ;; FETCH 3 FROM k
 PREPARE q AS SELECT id, ssn FROM people WHERE ssn = $1 ;; EXECUTE q ('912-31-6701') ;; EXECUTE q ('912316702') ;; DEALLOCATE q
 PREPARE q (text) AS SELECT id, p FROM people p WHERE email = $1 ;; EXECUTE q ('PERSON.4@example.org') ;; DEALLOCATE q
 CREATE TEMP TABLE k AS SELECT * FROM people ;; SELECT * FROM k ;; SELECT id FROM k WHERE ssn = '912-31-6701'
@@ -256,7 +258,7 @@ COPY (SELECT id, ssn, name FROM people) TO STDOUT (FORMAT csv)
 COPY (SELECT e FROM events e) TO STDOUT
 COPY events_1 (id, email) TO STDOUT
 REFRESH MATERIALIZED VIEW m ;; SELECT ssn, name FROM m
-SELECT xmlforest(ssn, name), query_to_xml('SELECT ssn FROM people WHERE id < 3', false, false, '') FROM people WHERE id = 1
+SELECT xmlforest(ssn, name), query_to_xml('SELECT ssn FROM people WHERE id < 3 ORDER BY id', false, false, '') FROM people WHERE id = 1
 SELECT jsonb_populate_record(p, '{"note": "x"}') FROM people p WHERE id < 4
 SELECT hashtext(ssn::text) = hashtext(ssn::text), md5(concat(name, nick)) FROM people WHERE false
 SELECT unnest(array_agg(ssn ORDER BY id)) FROM people
