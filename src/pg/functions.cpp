@@ -17,6 +17,13 @@ text* AsTextDatum(const Rendered& rendered) {
   return reinterpret_cast<text*>(rendered.buffer);
 }
 
+/// Plaintext that lost its class on the way, in a trigger for example, is not to become class text, which many
+/// may reveal.
+void RequireKnownClass(FunctionCallInfo fcinfo) {
+  bool is_plain = ClassOfArgument(PG_GETARG_DATUM(0), kNoClass) == kNoClass;
+  if (is_plain && DeclaredClass(fcinfo, 0) == kNoClass) RequireReveal(kEveryClass);
+}
+
 }  // namespace
 }  // namespace pii
 
@@ -54,11 +61,13 @@ PII_FUNCTION(pii_mask) {
 }
 
 PII_FUNCTION(pii_sealed) {
+  pii::RequireKnownClass(fcinfo);
   varlena* datum = PG_GETARG_VARLENA_PP(0);
   PG_RETURN_TEXT_P(pii::AsTextDatum(pii::RenderSealed(datum, VARHDRSZ, pii::ArgumentClass(fcinfo, 0))));
 }
 
 PII_FUNCTION(pii_rewrap) {
+  pii::RequireKnownClass(fcinfo);
   PG_RETURN_POINTER(pii::Rewrap(PG_GETARG_VARLENA_PP(0), pii::ArgumentClass(fcinfo, 0)));
 }
 
