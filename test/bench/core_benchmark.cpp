@@ -1,162 +1,27 @@
-// What sealing and revealing cost beside the bare OpenSSL calls they consist of, measured in one run.
-// test/bench/ core_ratio runs it and prints the ratios.
+// What sealing and revealing cost beside the bare OpenSSL calls they consist of, and beside nettle, in one
+// run. test/bench/ core_ratio runs it and prints the ratios.
 
 #include <benchmark/benchmark.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "key_derivation.h"
-#include "key_table.h"
+#include "bare_cipher.h"
 #include "mask.h"
 #include "normalize.h"
-#include "protect.h"
 #include "random.h"
 #include "sealed_text.h"
-#include "sealed_value.h"
+#include "workbench.h"
+#ifdef PII_NETTLE
+#include "nettle_cipher.h"
+#endif
 
 namespace {
 
 using namespace pii;
-
-constexpr uint16_t kSsnClass = 4;
-constexpr size_t kPlaintextSize = 32;
-constexpr std::string_view kPlaintext = "0123456789abcdefghijklmnopqrstuv";
-static_assert(kPlaintext.size() == kPlaintextSize);
-constexpr std::string_view kSsn = "123-45-6789";
-constexpr std::string_view kDomain = "default";
-
-// Values in turn, so that neither side sees one it has just handled. They fit the first-level data cache.
-constexpr size_t kValues = 128;
-using Stored = std::array<uint8_t, kPlaintextSize + SealedValue::kOverhead>;
-
-[[noreturn]] void Fail(const char* what) {
-  std::fprintf(stderr, "core_benchmark: %s failed\n", what);
-  std::exit(1);
-}
-
-void Require(bool done, const char* what) {
-  if (!done) Fail(what);
-}
-
-void Require(Status status, const char* what) { Require(status == Status::kOk, what); }
-
-/// A domain with fresh keys, the ssn keys prepared.
-class Workbench {
- public:
-  Workbench() : table_(std::make_unique<KeyTable>()) {
-    Keyring keyring;
-    std::string problem;
-    Require(AddDomain(&keyring, kDomain, 0), "AddDomain");
-    Require(BuildKeyTable(keyring, table_.get(), &problem), "BuildKeyTable");
-    Require(protector.Attach(*table_, kDomain), "Attach");
-    Require(protector.Prepare(*table_, {Purpose::kSeal, kSsnClass, 1}), "Prepare");
-    Require(protector.Prepare(*table_, {Purpose::kBlindIndex, kSsnClass, 1}), "Prepare");
-  }
-
-  /// Values as one backend writes them: one nonce prefix for all.
-  std::vector<Stored> SealWithSharedPrefix() {
-    std::vector<Stored> values(kValues);
-    for (Stored& value : values) {
-      Require(protector.Seal(kSsnClass, AsBytes(kPlaintext), value), "Seal");
-    }
-    return values;
-  }
-
-  /// Values of as many backends: every nonce is random as a whole, so each message key has to be derived.
-  std::vector<Stored> SealWithOwnPrefixes() {
-    SecretKey key;
-    const KeyTable::Key* root = table_->FindKey(table_->domains[0], Purpose::kSeal, 1);
-    Require(DeriveKey(root->material, Purpose::kSeal, kSsnClass, kDomain, &key), "DeriveKey");
-    XaesKey xaes;
-    Require(xaes.Init(key.Expose()), "XaesKey::Init");
-    std::vector<Stored> values(kValues);
-    for (Stored& value : values) {
-      std::span<uint8_t, sizeof(Stored)> bytes(value);
-      auto header = bytes.first<SealedValue::kHeaderSize>();
-      auto nonce = bytes.subspan<SealedValue::kHeaderSize, kNonceSize>();
-      WriteHeader(SealedValue::kXaes256Gcm, kSsnClass, 1, header);
-      Require(FillRandom(nonce), "FillRandom");
-      Require(xaes.Seal(nonce, header, {}, AsBytes(kPlaintext), bytes.subspan<SealedValue::kPrefixSize>()),
-              "XaesKey::Seal");
-    }
-    return values;
-  }
-
-  Protector protector;
-
- private:
-  std::unique_ptr<KeyTable> table_;
-};
-
-/// The calls into OpenSSL that XAES-256-GCM cannot do without, and nothing else: no search for a key, no
-/// checks, no copies, a counter for a nonce. The message key comes from two blocks of AES-256-ECB.
-class BareCipher {
- public:
-  static constexpr size_t kTagSize = 16;
-  static constexpr size_t kIvSize = 12;
-  using Sealed = std::array<uint8_t, kPlaintextSize + kTagSize>;
-
-  explicit BareCipher(bool encrypt)
-      : ecb_(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free), gcm_(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free) {
-    static EVP_CIPHER* const kEcb = EVP_CIPHER_fetch(nullptr, "AES-256-ECB", nullptr);
-    static EVP_CIPHER* const kGcm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-    const uint8_t key[32] = {1};
-    auto init = encrypt ? EVP_EncryptInit_ex2 : EVP_DecryptInit_ex2;
-    Require(EVP_EncryptInit_ex2(ecb_.get(), kEcb, key, nullptr, nullptr) == 1 &&
-                EVP_CIPHER_CTX_set_padding(ecb_.get(), 0) == 1 &&
-                init(gcm_.get(), kGcm, key, nullptr, nullptr) == 1,
-            "EVP_CipherInit");
-  }
-
-  bool DeriveMessageKey(uint64_t counter, uint8_t* message_key) {
-    int written = 0;
-    std::memcpy(blocks_ + 4, &counter, sizeof counter);
-    std::memcpy(blocks_ + 20, &counter, sizeof counter);
-    return EVP_EncryptUpdate(ecb_.get(), message_key, &written, blocks_, sizeof blocks_) == 1;
-  }
-
-  /// Without a message key the one of the last call is used again.
-  bool Seal(const uint8_t* message_key, uint64_t counter, Sealed* sealed) {
-    uint8_t iv[kIvSize] = {};
-    std::memcpy(iv, &counter, sizeof counter);
-    int written = 0;
-    return EVP_EncryptInit_ex2(gcm_.get(), nullptr, message_key, iv, nullptr) == 1 &&
-           EVP_EncryptUpdate(gcm_.get(), nullptr, &written, kHeader, sizeof kHeader) == 1 &&
-           EVP_EncryptUpdate(gcm_.get(), sealed->data(), &written, AsBytes(kPlaintext).data(),
-                             kPlaintextSize) == 1 &&
-           EVP_EncryptFinal_ex(gcm_.get(), sealed->data() + kPlaintextSize, &written) == 1 &&
-           EVP_CIPHER_CTX_ctrl(gcm_.get(), EVP_CTRL_AEAD_GET_TAG, kTagSize,
-                               sealed->data() + kPlaintextSize) == 1;
-  }
-
-  bool Reveal(const uint8_t* message_key, uint64_t counter, Sealed* sealed, uint8_t* plaintext) {
-    uint8_t iv[kIvSize] = {};
-    std::memcpy(iv, &counter, sizeof counter);
-    int written = 0;
-    return EVP_DecryptInit_ex2(gcm_.get(), nullptr, message_key, iv, nullptr) == 1 &&
-           EVP_DecryptUpdate(gcm_.get(), nullptr, &written, kHeader, sizeof kHeader) == 1 &&
-           EVP_DecryptUpdate(gcm_.get(), plaintext, &written, sealed->data(), kPlaintextSize) == 1 &&
-           EVP_CIPHER_CTX_ctrl(gcm_.get(), EVP_CTRL_AEAD_SET_TAG, kTagSize,
-                               sealed->data() + kPlaintextSize) == 1 &&
-           EVP_DecryptFinal_ex(gcm_.get(), plaintext + kPlaintextSize, &written) == 1;
-  }
-
- private:
-  static constexpr uint8_t kHeader[SealedValue::kHeaderSize] = {0x00, 0x01, 0x00, 0x04, 0x00, 0x01};
-
-  std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> ecb_;
-  std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> gcm_;
-  uint8_t blocks_[32] = {};
-};
 
 enum class MessageKey { kFresh, kReused };
 
@@ -202,6 +67,39 @@ void BareReveal(benchmark::State& state, MessageKey mode) {
 }
 BENCHMARK_CAPTURE(BareReveal, fresh_key, MessageKey::kFresh);
 BENCHMARK_CAPTURE(BareReveal, reused_key, MessageKey::kReused);
+
+#ifdef PII_NETTLE
+
+void NettleSeal(benchmark::State& state) {
+  NettleCipher cipher;
+  std::array<uint8_t, kPlaintextSize + NettleCipher::kTagSize> sealed;
+  uint64_t counter = 0;
+  for (auto _ : state) {
+    cipher.Seal(++counter, AsBytes(kPlaintext).data(), kPlaintextSize, sealed.data());
+    benchmark::DoNotOptimize(sealed);
+  }
+}
+BENCHMARK(NettleSeal);
+
+void NettleReveal(benchmark::State& state) {
+  NettleCipher cipher;
+  std::vector<std::array<uint8_t, kPlaintextSize + NettleCipher::kTagSize>> values(kValues);
+  for (size_t i = 0; i < kValues; ++i) {
+    cipher.Seal(i, AsBytes(kPlaintext).data(), kPlaintextSize, values[i].data());
+  }
+  std::array<uint8_t, kPlaintextSize> plaintext;
+  size_t i = 0;
+  for (auto _ : state) {
+    if (!cipher.Reveal(i, values[i].data(), kPlaintextSize, plaintext.data())) {
+      state.SkipWithError("NettleCipher::Reveal failed");
+    }
+    benchmark::DoNotOptimize(plaintext);
+    i = (i + 1) % kValues;
+  }
+}
+BENCHMARK(NettleReveal);
+
+#endif
 
 void Seal(benchmark::State& state) {
   Workbench bench;
