@@ -1,7 +1,8 @@
 """The groups of cases, in the order in which they run. A case is a function that takes the bench and gives a Result, or
 several."""
 
-from . import adoption, analyze, bulk, core, growth, index, insert, join, latency, lookup, pgcrypto, rewrap, scan, size, statement, update
+from . import adoption, analyze, bulk, core, growth, index, insert, join, latency
+from . import lookup, pgcrypto, rewrap, scan, size, statement, update
 
 GROUPS = {
     "core": core,

@@ -2,6 +2,8 @@
 
 from measure import Result
 
+from bench import FIRST_SSN, SSNS, STEP
+
 ROWS_EACH = 1000
 NUMBER = "\\set n random(1, 1000000)\n"
 
@@ -24,7 +26,7 @@ def insert_single(bench):
 
 
 def insert_multi(bench):
-    rows = ", ".join(f"({n}, '{100000000 + n * 800}', 'person{n}@example.com')" for n in range(ROWS_EACH))
+    rows = ", ".join(f"({n}, '{FIRST_SSN + n * STEP % SSNS}', 'person{n}@example.com')" for n in range(ROWS_EACH))
     for side in ("plain", "sealed"):
         bench.make_table(f"multi_{side}", side)
     values = bench.compare(lambda side: f"INSERT INTO multi_{side} VALUES {rows}", rounds=5 * bench.sizes.rounds,

@@ -2,6 +2,8 @@
 
 from measure import Ratio, Result, interleave
 
+from bench import FIRST_SSN, SSNS, STEP
+
 KEY = "'\\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'::bytea"
 PASSWORD = "'correct horse battery staple'"
 
@@ -47,7 +49,7 @@ def write_and_read(bench):
     written = compare(bench, write)
     for side in TYPES:
         example = bench.value(f"SELECT {READ[side]} FROM crypto_{side} WHERE id = 1")
-        if example != "100000800":
+        if example != str(FIRST_SSN + STEP % SSNS):
             raise RuntimeError(f"{side} gives back something else")
         bench.run(f"VACUUM crypto_{side}")
     seen = compare(bench, read)
