@@ -25,7 +25,7 @@ def measure(bench, protocol):
                                                          database=database, protocol=protocol)
 
     values = interleave({side: lambda database=database: once(database) for side, database in DATABASES.items()},
-                        bench.sizes.rounds)
+                        bench.sizes.slow_rounds)
     return Result(f"statement_{protocol}", f"statement without personal data, {protocol}", "µs a statement", values,
                   [Ratio("with pii", "without")])
 
