@@ -164,11 +164,15 @@ size_t Protector::SealedSize(size_t plaintext_size, const SealOptions& options) 
   return PaddedSize(plaintext_size, options.pad_to) + SealedValue::kOverhead;
 }
 
+bool Protector::IsMaskOf(const PiiClass& pii_class, std::string_view value) const {
+  std::string_view trimmed = TrimBlanks(value);
+  return IsMaskedValue(pii_class, trimmed) || IsRedacted(trimmed);
+}
+
 Status Protector::CheckData(uint16_t class_id, std::string_view value) const {
   const PiiClass* pii_class = FindClass(class_id);
   if (pii_class == nullptr) return Status::kUnknownClass;
-  std::string_view trimmed = TrimBlanks(value);
-  return IsMaskedValue(*pii_class, trimmed) || IsRedacted(trimmed) ? Status::kMaskedValue : Status::kOk;
+  return IsMaskOf(*pii_class, value) ? Status::kMaskedValue : Status::kOk;
 }
 
 Status Protector::Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, const SealOptions& options) {
@@ -176,12 +180,12 @@ Status Protector::Seal(uint16_t class_id, ByteView plaintext, ByteSpan sealed, c
     Wipe(sealed);
     return status;
   };
-  if (FindClass(class_id) == nullptr) return refuse(Status::kUnknownClass);
+  const PiiClass* pii_class = FindClass(class_id);
+  if (pii_class == nullptr) return refuse(Status::kUnknownClass);
   if (sealed.size() != SealedSize(plaintext.size(), options)) return refuse(Status::kBufferTooSmall);
-  Status status = options.stored ? Status::kOk : CheckData(class_id, AsText(plaintext));
-  if (status != Status::kOk) return refuse(status);
+  if (!options.stored && IsMaskOf(*pii_class, AsText(plaintext))) return refuse(Status::kMaskedValue);
   SealKey* key;
-  status = FindSealKey(class_id, seal_primary_, &key);
+  Status status = FindSealKey(class_id, seal_primary_, &key);
   if (status != Status::kOk) return status;
 
   auto header = sealed.first<SealedValue::kHeaderSize>();

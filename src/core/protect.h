@@ -135,6 +135,8 @@ class Protector {
   Status FindIndexKey(const KeyRef& ref, BlindIndexKey** key);
   /// The redacted form of any class: what was shown of another column is no data either.
   bool IsRedacted(std::string_view text) const;
+  /// Is a value its own mask, or a redacted form?
+  bool IsMaskOf(const PiiClass& pii_class, std::string_view value) const;
   Status Missing(const KeyRef& key);
 
   std::string domain_;
