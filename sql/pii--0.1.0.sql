@@ -1525,6 +1525,8 @@ CREATE VIEW @extschema@.pii_columns AS
     SELECT c.oid::regclass AS "table", a.attname AS "column",
         CASE WHEN greatest(a.atttypmod, modifier) >= 0 THEN
             pg_catalog.btrim(@extschema@.pii_text_typmod_out(greatest(a.atttypmod, modifier))::text, '()"') END AS class,
+        (SELECT n.attname FROM pg_catalog.pg_trigger AS g JOIN pg_catalog.pg_attribute AS n ON n.attrelid = g.tgrelid AND n.attnum = g.tgattr[1]
+         WHERE g.tgrelid = c.oid AND g.tgname = 'pii_seal_when' AND g.tgattr[0] = a.attnum) AS attribute,
         @extschema@.pii_column_indexes(c.oid::regclass, a.attname) AS indexes,
         (SELECT CASE WHEN pg_catalog.min(l.reltuples) >= 0 THEN pg_catalog.sum(l.reltuples) END
          FROM pg_catalog.pg_class AS l
@@ -1540,6 +1542,7 @@ COMMENT ON VIEW @extschema@.pii_columns IS
 COMMENT ON COLUMN @extschema@.pii_columns."table" IS 'table, partitioned table, materialized view or foreign table';
 COMMENT ON COLUMN @extschema@.pii_columns."column" IS 'column of the table';
 COMMENT ON COLUMN @extschema@.pii_columns.class IS 'class that the column declares, NULL when it declares none';
+COMMENT ON COLUMN @extschema@.pii_columns.attribute IS 'of an attribute table (pii_seal_when): column that says what the value is, NULL for other tables';
 COMMENT ON COLUMN @extschema@.pii_columns.indexes IS 'its blind indexes, also those of parts and of words; of a partitioned table, not those that one partition has alone; NULL while the table is locked';
 COMMENT ON COLUMN @extschema@.pii_columns.estimated_rows IS 'rows of the table by its last ANALYZE, NULL when there was none';
 

@@ -61,7 +61,13 @@ FROM good JOIN found USING (name) CROSS JOIN logged WHERE lower(btrim(found.valu
 constexpr char kClasses[] = R"(
 SELECT 'warning', format('%s.%I', "table", "column"), 'the column declares no class: its values are masked as ****, and found only as they are written',
     format('ALTER TABLE %s ALTER COLUMN %I TYPE {pii}.pii_text(CLASS); -- one of: SELECT name FROM {pii}.pii_classes', "table", "column")
-FROM {pii}.pii_columns WHERE class IS NULL)";
+FROM {pii}.pii_columns WHERE class IS NULL AND attribute IS NULL)";
+
+constexpr char kRules[] = R"(
+SELECT 'error', format('%s.%I', r."table", c."column"), format('values that were there before the rule of attribute %L may not be sealed', r.attribute),
+    format('CALL {pii}.pii_seal_column(%L, %L);', r."table", c."column")
+FROM {pii}.pii_sealed_attribute AS r JOIN {pii}.pii_columns AS c ON c."table" = r."table" AND c.attribute IS NOT NULL
+WHERE r.phase <> 'sealed')";
 
 constexpr char kPublicGrants[] = R"(
 SELECT CASE privilege WHEN 'REVEAL' THEN 'error' ELSE 'warning' END, format('public on %s', class), CASE privilege
@@ -164,6 +170,7 @@ constexpr CheckQuery kQueries[] = {
     {"pii_keyring", kKeyring},
     {"settings", kSettings},
     {"pii_columns", kClasses},
+    {"pii_sealed_attribute", kRules},
     {"pii_privileges", kPublicGrants},
     {"pg_stat_activity", kSuperusers},
     {"pii_stat_access", kIndexes},

@@ -9,7 +9,8 @@ constexpr char kColumns[] = R"(
 SELECT format('%%s.%%I', s."table", s."column"), s."table"::text, quote_ident(s."column"), c.relkind = 'p',
     quote_literal(s."table"::text) || ', ' || quote_literal(s."column"),
     ((CASE c.relkind WHEN 'p' THEN (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid) WHERE isleaf)
-      ELSE pg_relation_size(c.oid) END) / current_setting('block_size')::int)::float8
+      ELSE pg_relation_size(c.oid) END) / current_setting('block_size')::int)::float8,
+    s.attribute IS NOT NULL
 FROM %s.pii_columns AS s JOIN pg_class AS c ON c.oid = s."table" AND c.relkind IN ('r', 'p', 'm'))";
 
 constexpr char kFindings[] = R"(
@@ -23,7 +24,7 @@ SELECT CASE WHEN version IS NULL THEN 'error' WHEN status = 'enabled' THEN 'info
         ELSE 'Bring the version back (pii-keyring enable) and reload the keyring, then: ' || %s END
 FROM counts LEFT JOIN %s.pii_keyring AS k
     ON k.key_version = version AND k.purpose = 'seal' AND k.domain = current_setting('pii.domain')
-WHERE version IS NULL OR NOT coalesce(status = 'enabled' AND is_primary, false)
+WHERE (version IS NULL AND NOT %s) OR version IS NOT NULL AND NOT coalesce(status = 'enabled' AND is_primary, false)
     AND EXISTS (SELECT FROM %s.pii_keyring WHERE loaded_at IS NOT NULL)
 ORDER BY version NULLS FIRST)";
 
@@ -34,6 +35,7 @@ struct SealedColumn {
   const char* arguments;  ///< of the procedures
   bool is_partitioned;
   double pages;
+  bool is_of_attributes;  ///< plaintext is as it should be
 };
 
 void CheckColumn(const Findings& findings, const void* argument) {
@@ -43,9 +45,10 @@ void CheckColumn(const Findings& findings, const void* argument) {
   const char* seal = quote_literal_cstr(psprintf("CALL %s.pii_seal_column(%s);", schema, column.arguments));
   const char* rewrap =
       quote_literal_cstr(psprintf("CALL %s.pii_rewrap_column(%s);", schema, column.arguments));
-  AddRows(findings, psprintf(kFindings, schema, column.name, column.is_partitioned ? "" : "ONLY ",
-                             column.table, sample, column.name, quote_literal_cstr(column.object),
-                             sample[0] != '\0' ? " of a sample" : "", seal, rewrap, rewrap, schema, schema));
+  AddRows(findings,
+          psprintf(kFindings, schema, column.name, column.is_partitioned ? "" : "ONLY ", column.table, sample,
+                   column.name, quote_literal_cstr(column.object), sample[0] != '\0' ? " of a sample" : "",
+                   seal, rewrap, rewrap, schema, column.is_of_attributes ? "true" : "false", schema));
 }
 
 void CheckColumns(const Findings& findings, const void*) {
@@ -61,7 +64,8 @@ void CheckColumns(const Findings& findings, const void*) {
                         text(3),
                         text(5),
                         DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 4, &is_null)),
-                        DatumGetFloat8(SPI_getbinval(rows->vals[i], rows->tupdesc, 6, &is_null))};
+                        DatumGetFloat8(SPI_getbinval(rows->vals[i], rows->tupdesc, 6, &is_null)),
+                        DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 7, &is_null))};
     TryCheck(findings, column.object, CheckColumn, &column);
   }
 }
