@@ -1,7 +1,7 @@
 -- Attribute tables: pii_seal_when(), the rules, what is stored, shown, compared and found, and the way back.
 
 CREATE TABLE facts (id int PRIMARY KEY, attribute text, value text);
-INSERT INTO facts VALUES (1, 'ssn', '123-45-6789'), (2, 'city', 'Rome'), (3, 'email', 'Ann@X.org'), (4, 'ssn', NULL), (5, NULL, 'nobody'), (6, 'ssn', '987654321'), (7, 'city', '123-45-6789');
+INSERT INTO facts VALUES (1, 'ssn', '123-45-6789'), (2, 'city', 'Rome'), (3, 'email', 'Ann@X.org'), (4, 'ssn', NULL), (5, NULL, 'no-one'), (6, 'ssn', '987654321'), (7, 'city', '123-45-6789');
 ALTER TABLE facts ALTER value TYPE pii_text USING value::pii_unsealed::pii_text;
 -- The plan of a query without the OIDs in it.
 CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -109,7 +109,7 @@ UPDATE pii_sealed_attribute SET class = 'ssn' WHERE attribute = 'ssn' AND "table
 COPY facts FROM stdin;
 20	city	Lima
 21	ssn	222-33-4444
-22	\N	nothing
+22	\N	nowhere
 \.
 SET pii.view = plain;
 COPY (SELECT * FROM facts WHERE id >= 20 ORDER BY id) TO stdout;

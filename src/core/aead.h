@@ -72,7 +72,9 @@ class XaesKey {
     bool has_prefix = false;
   };
 
-  Status UseNonce(MessageKey* key, bool encrypt, std::span<const uint8_t, kNonceSize> nonce);
+  /// `tag`, to be checked, or null.
+  Status UseNonce(MessageKey* key, bool encrypt, std::span<const uint8_t, kNonceSize> nonce,
+                  const OSSL_PARAM* tag);
   Status DeriveMessageKey(std::span<const uint8_t, kNoncePrefixSize> prefix, SecretKey* message_key);
 
   BlockKey blocks_;

@@ -3,6 +3,7 @@
 #include "own_function.h"
 #include "own_table.h"
 #include "pg.h"
+#include "subtransaction.h"
 
 namespace pii {
 namespace {
@@ -317,31 +318,12 @@ void SetPhase(uint32_t table, const char* column, Phase phase) {
 
 bool DropIdleTrigger(uint32_t table) {
   constexpr const char* kLongestWait = "50ms";
-  volatile bool is_dropped = true;
-  MemoryContext context = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
-    set_config_option("lock_timeout", kLongestWait, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                      false);
+  ErrorData* error = RunInSubtransaction([&] {
+    SetForSubtransaction("lock_timeout", kLongestWait);
     DropTriggers(table);
-    ReleaseCurrentSubTransaction();
-  }
-  PG_CATCH();
-  {
-    MemoryContextSwitchTo(context);
-    ErrorData* error = CopyErrorData();
-    FlushErrorState();
-    RollbackAndReleaseCurrentSubTransaction();
-    is_dropped = false;
-    if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) ReThrowError(error);
-  }
-  PG_END_TRY();
-  MemoryContextSwitchTo(context);
-  CurrentResourceOwner = owner;
-  return is_dropped;
+  });
+  if (error != nullptr && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) ReThrowError(error);
+  return error == nullptr;
 }
 
 void ForgetAdopted(uint32_t table, const char* column) {

@@ -6,6 +6,7 @@
 
 #include "keyring_load.h"
 #include "pg.h"
+#include "subtransaction.h"
 
 namespace pii {
 namespace {
@@ -75,28 +76,11 @@ void AddRows(const Findings& findings, const char* query) {
 
 void TryCheck(const Findings& findings, const char* object, void (*check)(const Findings&, const void*),
               const void* argument) {
-  MemoryContext context = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
-  ErrorData* volatile error = nullptr;
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
+  ErrorData* error = RunInSubtransaction([&] {
     SPI_connect();
     check(findings, argument);
     SPI_finish();
-    ReleaseCurrentSubTransaction();
-  }
-  PG_CATCH();
-  {
-    MemoryContextSwitchTo(context);
-    error = CopyErrorData();
-    FlushErrorState();
-    RollbackAndReleaseCurrentSubTransaction();
-  }
-  PG_END_TRY();
-  MemoryContextSwitchTo(context);
-  CurrentResourceOwner = owner;
+  });
   if (error == nullptr) return;
   if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
   AddFailure(findings, object, error);

@@ -4,6 +4,7 @@
 #include "column_conversion.h"
 
 #include "pg.h"
+#include "subtransaction.h"
 
 namespace pii {
 namespace {
@@ -78,16 +79,13 @@ List* FilesOf(List* columns) {
   return files;
 }
 
-void Set(const char* setting, const char* value) {
-  set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 /// Operators in the statements are found in the schemas of the extension and of the type, nothing in anybody
 /// else's.
 void Prepare(const Conversion& conversion, List* columns) {
-  Set("lock_timeout", psprintf("%dms", conversion.lock_timeout));
-  Set("search_path", psprintf("pg_catalog, %s, %s, pg_temp", conversion.schema, conversion.type_schema));
-  if (client_min_messages < WARNING) Set("client_min_messages", "warning");  // "skipping"
+  SetForSubtransaction("lock_timeout", psprintf("%dms", conversion.lock_timeout));
+  SetForSubtransaction("search_path",
+                       psprintf("pg_catalog, %s, %s, pg_temp", conversion.schema, conversion.type_schema));
+  if (client_min_messages < WARNING) SetForSubtransaction("client_min_messages", "warning");  // "skipping"
   ListCell* cell;
   foreach (cell, columns) {
     Oid table = static_cast<ConvertedColumn*>(lfirst(cell))->table;
@@ -100,35 +98,12 @@ bool IsPassing(int sqlstate) {
   return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
-/// The error of a subtransaction that is over by now, in `context`.
-ErrorData* EndFailedAttempt(MemoryContext context, ResourceOwner owner) {
-  MemoryContextSwitchTo(context);
-  ErrorData* error = CopyErrorData();
-  FlushErrorState();
-  RollbackAndReleaseCurrentSubTransaction();
-  MemoryContextSwitchTo(context);
-  CurrentResourceOwner = owner;
-  return error;
-}
-
 /// False when a lock was not to be had.
 bool Attempt(const Conversion& conversion, List* columns, ConversionStep step, void* argument) {
-  ErrorData* volatile error = nullptr;
-  MemoryContext context = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
+  ErrorData* error = RunInSubtransaction([&] {
     Prepare(conversion, columns);
     step(conversion, columns, argument);
-    ReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-  }
-  PG_CATCH();
-  { error = EndFailedAttempt(context, owner); }
-  PG_END_TRY();
+  });
   if (error != nullptr && !IsPassing(error->sqlerrcode)) ReThrowError(error);
   return error == nullptr;
 }

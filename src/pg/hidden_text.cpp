@@ -31,12 +31,20 @@ void Blank(char* text) {
 }
 
 bool MayHaveLiterals(const char* text) {
+  // A statement is asked about several times in a row. Only one without literals is kept.
+  static char clean[512];
+  static bool clean_setting;
+  if (clean_setting == standard_conforming_strings && clean[0] != '\0' && strcmp(clean, text) == 0)
+    return false;
   bool has = true;
   Status status = CallCore([&] {
     has = HasLiterals(text, !standard_conforming_strings);
     return Status::kOk;
   });
-  return has || status != Status::kOk;
+  has = has || status != Status::kOk;
+  if (!has && strlcpy(clean, text, sizeof clean) >= sizeof clean) clean[0] = '\0';
+  if (!has) clean_setting = standard_conforming_strings;
+  return has;
 }
 
 char* HideLiteralsOf(const char* statement, char* message) {

@@ -8,6 +8,7 @@
 #include "pg.h"
 #include "settings.h"
 #include "shared_keys.h"
+#include "subtransaction.h"
 #include "sweep_target.h"
 
 namespace pii {
@@ -154,31 +155,15 @@ void SearchIndexes(Search* search) {
 
 /// The keys are in use by now: what goes wrong from here on, but for a cancel, is no failure of the reload.
 void TrySearch(Search* search, const char* schema) {
-  MemoryContext context = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
-  ErrorData* volatile error = nullptr;
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
+  ErrorData* error = RunInSubtransaction([&] {
     SPI_connect();
     SearchIndexes(search);
     SearchColumns(search, schema);
     SPI_finish();
-    ReleaseCurrentSubTransaction();
-  }
-  PG_CATCH();
-  {
-    MemoryContextSwitchTo(context);
-    error = CopyErrorData();
-    FlushErrorState();
-    RollbackAndReleaseCurrentSubTransaction();
-    search->is_over = true;
-  }
-  PG_END_TRY();
-  MemoryContextSwitchTo(context);
-  CurrentResourceOwner = owner;
-  if (error != nullptr && error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
+  });
+  if (error == nullptr) return;
+  search->is_over = true;
+  if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
 }
 
 const char* Name(const LostKey& key) {

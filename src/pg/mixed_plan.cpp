@@ -38,6 +38,27 @@ bool ReadsAdopted(const PlannedStmt* plan) {
   return false;
 }
 
+bool QueryReadsPlaintext(Query* query);
+
+bool FindReader(Node* node, void*) {
+  if (node == nullptr) return false;
+  if (IsA(node, Query)) return QueryReadsPlaintext(reinterpret_cast<Query*>(node));
+  return WalkExpression(node, FindReader, nullptr);
+}
+
+/// The same before planning, when sub-selects are still apart.
+bool QueryReadsPlaintext(Query* query) {
+  bool has_more = query->hasSubLinks || query->cteList != NIL;
+  ListCell* cell;
+  foreach (cell, query->rtable) {
+    auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
+    bool is_table = entry->rtekind == RTE_RELATION || entry->rtekind == RTE_NAMEDTUPLESTORE;
+    if (is_table && entry->relid >= FirstNormalObjectId && HasPlaintext(entry->relid)) return true;
+    if (entry->rtekind == RTE_SUBQUERY && QueryReadsPlaintext(entry->subquery)) return true;
+  }
+  return has_more && WalkQuery(query, FindReader);
+}
+
 /// Is a question about what is stored asked of a value that a scan has handed up, which would be sealed by
 /// then?
 bool AsksAbove(Node* node, void* plan) {
@@ -267,7 +288,7 @@ bool ReadStored(bool stored) {
 }
 
 bool MayReadStored(Query* query) {
-  return !reads_stored && IsTransactionState() && HasAnyAdopted() &&
+  return !reads_stored && IsTransactionState() && QueryReadsPlaintext(query) &&
          !CallsOthers(reinterpret_cast<Node*>(query), nullptr);
 }
 

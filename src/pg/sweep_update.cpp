@@ -5,6 +5,7 @@
 #include "pg.h"
 #include "privileges.h"
 #include "sealed_column.h"
+#include "subtransaction.h"
 
 namespace pii {
 namespace {
@@ -109,43 +110,17 @@ bool IsPassing(int sqlstate) {
          sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE;
 }
 
-/// The error of a subtransaction that is over by now, in `context`; null when there was none.
-ErrorData* EndFailedUpdate(MemoryContext context, ResourceOwner owner) {
-  MemoryContextSwitchTo(context);
-  ErrorData* error = CopyErrorData();
-  FlushErrorState();
-  RollbackAndReleaseCurrentSubTransaction();
-  MemoryContextSwitchTo(context);
-  CurrentResourceOwner = owner;
-  return error;
-}
-
 }  // namespace
 
 int64_t TryUpdateRows(Relation table, const char* column, SweepKind kind, Datum* places, int count) {
-  volatile int64 moved = 0;
-  ErrorData* volatile error = nullptr;
-  MemoryContext context = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
-    set_config_option("lock_timeout", kLongestWait, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                      false);
+  int64 moved = 0;
+  ErrorData* error = RunInSubtransaction([&] {
+    SetForSubtransaction("lock_timeout", kLongestWait);
     moved = UpdateRows(table, column, kind, places, count);
-    ReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-  }
-  PG_CATCH();
-  {
-    error = EndFailedUpdate(context, owner);
-    moved = 0;
-  }
-  PG_END_TRY();
-  if (error != nullptr && !IsPassing(error->sqlerrcode)) ReThrowError(error);
-  return moved;
+  });
+  if (error == nullptr) return moved;
+  if (!IsPassing(error->sqlerrcode)) ReThrowError(error);
+  return 0;
 }
 
 void CheckMayUpdate(Oid table, const char* column, SweepKind kind) {
