@@ -34,8 +34,7 @@ void Double(uint8_t (&block)[kBlockSize]) {
 /// The tag as a parameter: EVP_CIPHER_CTX_ctrl would make one, too, and cost 16 ns a value for it.
 struct Tag {
   explicit Tag(uint8_t* tag)
-      : list{OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, XaesKey::kTagSize),
-             OSSL_PARAM_construct_end()} {}
+      : list{OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, XaesKey::kTagSize), OSSL_PARAM_END} {}
 
   OSSL_PARAM list[2];
 };
