@@ -212,7 +212,8 @@ void MakeTriggers(Oid table) {
 /// Is there a column whose new values may be plaintext?
 bool NeedsTrigger(Oid table) {
   Books books = OpenBooks(kTable);
-  const char* query = psprintf("SELECT FROM %s WHERE relation = $1 AND phase <> 'sealed'", books.table);
+  const char* query =
+      psprintf("SELECT FROM %s WHERE relation = $1 AND phase IN ('adopted', 'unsealing')", books.table);
   bool has = RunInBooks(query, {Parameter(table)}) > 0;
   CloseBooks(books);
   return has;
