@@ -14,7 +14,7 @@ constexpr const char* kTrigger = "pii_write_mode";
 constexpr const char* kPhaseNames[] = {"none", "adopted", "sealing", "sealed", "unsealing"};
 
 /// Attributes of the table.
-enum : AttrNumber { kRelation = 1, kAttribute, kPhase, kIsPadded, kSealedBy };
+enum : AttrNumber { kRelation = 1, kAttribute, kPhase, kIsPadded, kSealedBy, kChangedAt };
 
 Phase PhaseByName(const char* name) {
   uint8_t phase = 0;
@@ -39,6 +39,7 @@ HTAB* entries;
 /// Is there any row? Not known after an invalidation.
 enum class Any : uint8_t { kUnknown, kNo, kYes };
 Any any;
+TimestampTz last_change;  ///< of any phase
 
 void Drop(Entry* entry) {
   if (entry->columns != nullptr) pfree(entry->columns);
@@ -293,16 +294,24 @@ bool HasAnyAdopted() {
   if (any != Any::kUnknown) return any == Any::kYes;
   Oid own_table = FindOwnTable(kTable);
   bool has = false;
+  last_change = DT_NOBEGIN;
   if (OidIsValid(own_table)) {
     Relation rows = table_open(own_table, AccessShareLock);
     SysScanDesc scan = systable_beginscan(rows, InvalidOid, false, nullptr, 0, nullptr);
-    has = HeapTupleIsValid(systable_getnext(scan));
+    while (HeapTuple row = systable_getnext(scan)) {
+      bool is_null;
+      Datum changed_at = heap_getattr(row, kChangedAt, RelationGetDescr(rows), &is_null);
+      last_change = Max(last_change, DatumGetTimestampTz(changed_at));
+      has = true;
+    }
     systable_endscan(scan);
     table_close(rows, AccessShareLock);
   }
   any = has ? Any::kYes : Any::kNo;
   return has;
 }
+
+bool HasAdoptedSince(int64_t moment) { return HasAnyAdopted() && last_change > moment; }
 
 void RecordAdopted(uint32_t table, const char* column, bool is_padded) {
   RenewPlans();

@@ -41,6 +41,9 @@ bool HasAdopted(uint32_t table);
 /// HasAnyAdopted tells whether this database has a column that was adopted and is not released.
 bool HasAnyAdopted();
 
+/// HasAdoptedSince tells whether the phase of a column has changed since a moment (PostgreSQL's TimestampTz).
+bool HasAdoptedSince(int64_t moment);
+
 /// RecordAdopted writes down, in the transaction of the ALTER TABLE, that a column holds plaintext since
 /// then, also for each partition and child, and makes the trigger that keeps pii.write_mode. The current user
 /// owns the table.

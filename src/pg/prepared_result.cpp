@@ -67,15 +67,17 @@ void Renew(const ExecuteStmt* execute) {
 
 void KeepPrepared(const ParseState* state, const Query* query) {
   static bool is_looking;
-  static bool has_prepared;  // while a column was adopted, which may be taken back
+  // While a column was adopted, which may be taken back. A session that began later has no statement from
+  // before.
+  static bool has_prepared;
   if (query->utilityStmt != nullptr) {
-    bool is_execute =
-        IsA(query->utilityStmt, ExecuteStmt) && IsTransactionState() && (has_prepared || HasAnyAdopted());
+    bool is_execute = IsA(query->utilityStmt, ExecuteStmt) && IsTransactionState() &&
+                      (has_prepared || HasAdoptedSince(MyStartTimestamp));
     if (is_execute) Renew(reinterpret_cast<ExecuteStmt*>(query->utilityStmt));
     return;
   }
   bool may_be = !is_looking && state->p_sourcetext != nullptr && IsTransactionState() &&
-                (has_prepared || (GivesSealed(query) && HasAnyAdopted()));
+                (has_prepared || (GivesSealed(query) && HasAdoptedSince(MyStartTimestamp)));
   if (!may_be) return;
   is_looking = true;
   PG_TRY();
