@@ -280,3 +280,16 @@ SELECT severity, finding FROM pii_check() WHERE object LIKE '%.checked.value';
 CALL pii_seal_column('checked', 'value');
 SELECT severity, finding FROM pii_check() WHERE object LIKE '%.checked.value';
 DROP TABLE checked;
+
+-- Plaintext that a rule waits for goes nowhere else, although nothing was adopted.
+CREATE TABLE awaited (id int, attribute text, value pii_text);
+CREATE TABLE audited (value pii_text);
+SELECT pii_seal_when('awaited', 'value', 'attribute');
+CREATE FUNCTION keep_old() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audited VALUES (old.value); RETURN new; END';
+CREATE TRIGGER keep_old AFTER UPDATE ON awaited FOR EACH ROW EXECUTE FUNCTION keep_old();
+INSERT INTO awaited VALUES (1, 'ssn', '123-45-6789');
+INSERT INTO pii_sealed_attribute VALUES ('awaited', 'ssn', 'ssn');
+UPDATE awaited SET value = '987-65-4321';
+SELECT pii_is_sealed(value) FROM audited;
+DROP TABLE awaited, audited;
+DROP FUNCTION keep_old;

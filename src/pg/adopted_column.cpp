@@ -9,6 +9,7 @@ namespace pii {
 namespace {
 
 constexpr const char* kTable = "pii_adopted_column";
+constexpr const char* kRules = "pii_sealed_attribute";
 constexpr const char* kIndex = "pii_adopted_column_pkey";
 constexpr const char* kTrigger = "pii_write_mode";
 constexpr const char* kPhaseNames[] = {"none", "adopted", "sealing", "sealed", "unsealing"};
@@ -255,6 +256,22 @@ void Write(Oid table, const char* column, Phase phase, bool is_padded) {
 /// depends on the type of a row variable; all of them do on pg_operator.
 void RenewPlans() { CacheInvalidateCatalog(OperatorRelationId); }
 
+/// Visits all rows of a table of the extension; false when there are none.
+bool VisitOwnRows(const char* name, void (*visit)(HeapTuple row, TupleDesc descriptor)) {
+  Oid own_table = FindOwnTable(name);
+  if (!OidIsValid(own_table)) return false;
+  Relation rows = table_open(own_table, AccessShareLock);
+  SysScanDesc scan = systable_beginscan(rows, InvalidOid, false, nullptr, 0, nullptr);
+  bool has = false;
+  while (HeapTuple row = systable_getnext(scan)) {
+    visit(row, RelationGetDescr(rows));
+    has = true;
+  }
+  systable_endscan(scan);
+  table_close(rows, AccessShareLock);
+  return has;
+}
+
 }  // namespace
 
 AdoptedColumn FindAdopted(uint32_t table, int16_t attribute) {
@@ -292,21 +309,14 @@ bool HasAdopted(uint32_t table) {
 bool HasAnyAdopted() {
   MakeCache();
   if (any != Any::kUnknown) return any == Any::kYes;
-  Oid own_table = FindOwnTable(kTable);
-  bool has = false;
   last_change = DT_NOBEGIN;
-  if (OidIsValid(own_table)) {
-    Relation rows = table_open(own_table, AccessShareLock);
-    SysScanDesc scan = systable_beginscan(rows, InvalidOid, false, nullptr, 0, nullptr);
-    while (HeapTuple row = systable_getnext(scan)) {
-      bool is_null;
-      Datum changed_at = heap_getattr(row, kChangedAt, RelationGetDescr(rows), &is_null);
-      last_change = Max(last_change, DatumGetTimestampTz(changed_at));
-      has = true;
-    }
-    systable_endscan(scan);
-    table_close(rows, AccessShareLock);
-  }
+  auto note_change = [](HeapTuple row, TupleDesc descriptor) {
+    bool is_null;
+    Datum changed_at = heap_getattr(row, kChangedAt, descriptor, &is_null);
+    last_change = Max(last_change, DatumGetTimestampTz(changed_at));
+  };
+  bool has = VisitOwnRows(kTable, note_change);
+  if (!has) has = VisitOwnRows(kRules, [](HeapTuple, TupleDesc) {});
   any = has ? Any::kYes : Any::kNo;
   return has;
 }

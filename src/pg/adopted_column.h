@@ -38,7 +38,9 @@ bool MayShowPlaintext(const AdoptedColumn& column);
 /// HasAdopted tells whether it may in any column of a table.
 bool HasAdopted(uint32_t table);
 
-/// HasAnyAdopted tells whether this database has a column that was adopted and is not released.
+/// HasAnyAdopted tells whether this database has a column that was adopted and is not released, or a rule of
+/// an attribute table, whose plaintext may await sealing: there is plaintext that statements could carry
+/// elsewhere.
 bool HasAnyAdopted();
 
 /// HasAdoptedSince tells whether the phase of a column has changed since a moment (PostgreSQL's TimestampTz).
