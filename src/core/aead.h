@@ -73,8 +73,7 @@ class XaesKey {
   };
 
   /// `tag`, to be checked, or null.
-  Status UseNonce(MessageKey* key, bool encrypt, std::span<const uint8_t, kNonceSize> nonce,
-                  const OSSL_PARAM* tag);
+  Status UseNonce(MessageKey* key, bool encrypt, std::span<const uint8_t, kNonceSize> nonce, uint8_t* tag);
   Status DeriveMessageKey(std::span<const uint8_t, kNoncePrefixSize> prefix, SecretKey* message_key);
 
   BlockKey blocks_;

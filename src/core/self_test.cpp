@@ -38,6 +38,32 @@ bool CipherIsRight() {
   return xaes.Open(nonce, AsBytes(kHeader), {}, sealed, plaintext) == Status::kAuthenticationFailed;
 }
 
+/// A message key that is used again gets another IV in another way than a new one (XaesKey). Were that to
+/// fail unnoticed, values would share a nonce.
+bool NonceIsSetEachTime() {
+  uint8_t key[SecretKey::kSize];
+  std::fill_n(key, sizeof key, uint8_t{0x03});
+  constexpr std::string_view kNonces[] = {"ABCDEFGHIJKLMNOPQRSTUVWX", "ABCDEFGHIJKLMNOPQRSTUVWY"};
+  constexpr std::string_view kPlaintext = "XAES-256-GCM";
+  XaesKey reused;
+  if (reused.Init(key) != Status::kOk) return false;
+  for (std::string_view text : kNonces) {
+    auto nonce = AsBytes(text).first<kNonceSize>();
+    XaesKey fresh;
+    uint8_t expected[kPlaintext.size() + XaesKey::kTagSize];
+    uint8_t sealed[sizeof expected];
+    uint8_t plaintext[kPlaintext.size()];
+    if (fresh.Init(key) != Status::kOk ||
+        fresh.Seal(nonce, {}, {}, AsBytes(kPlaintext), expected) != Status::kOk ||
+        reused.Seal(nonce, {}, {}, AsBytes(kPlaintext), sealed) != Status::kOk ||
+        std::memcmp(sealed, expected, sizeof sealed) != 0 ||
+        reused.Open(nonce, {}, {}, expected, plaintext) != Status::kOk || AsText(plaintext) != kPlaintext) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool MacIsRight() {
   // HMAC-SHA256 with a 32-byte key of 0x0b over `exact` 0x00 `Hi There`, from Python's hmac module; the first
   // 14 bytes. RFC 4231's own keys are not 32 bytes long; its cases are in the unit tests' Wycheproof file.
@@ -71,7 +97,7 @@ Status RunSelfTest() {
   static bool passed = false;
   static uint32_t fork_generation = 0;
   if (!passed || fork_generation != ForkGeneration()) {
-    passed = CipherIsRight() && MacIsRight() && DerivationIsRight();
+    passed = CipherIsRight() && NonceIsSetEachTime() && MacIsRight() && DerivationIsRight();
     fork_generation = ForkGeneration();
   }
   return passed ? Status::kOk : Status::kSelfTestFailed;
