@@ -14,7 +14,14 @@ namespace {
 constexpr int kRoom = 64;
 Access accesses[kRoom];
 int access_count;
-Access* last;
+
+/// The last accesses of a few kinds: the columns of a row take turns.
+constexpr uint32 kRecent = 16;
+Access* recent[kRecent];
+
+Access*& RecentOf(Operation operation, int32_t class_id) {
+  return recent[(static_cast<uint32>(class_id) * kOperations + static_cast<uint32>(operation)) % kRecent];
+}
 
 AccessScope scope;
 uint64_t scopes;
@@ -65,7 +72,7 @@ bool IsSame(const Access& one, const Access& other) {
          one.attempt == other.attempt;
 }
 
-/// Finds or makes the place for an access that is not the last one's.
+/// Finds or makes the place for an access that is none of the last ones.
 Access* FindAccess(const Access& wanted) {
   bool audited = IsAudited(wanted.operation);
   Oid table = audited ? TableOf(wanted.class_id) : InvalidOid;
@@ -102,19 +109,21 @@ void OnTransactionEnd(XactEvent event, void*) {
 
 void NoteAccess(Operation operation, int32_t class_id, uint16_t key_version, const char* attempt) {
   Oid user = GetUserId();
-  bool is_last = last != nullptr && last->operation == operation && last->class_id == class_id &&
-                 last->user == user && last->attempt == attempt && last->scope == scope.number;
-  if (unlikely(!is_last)) {
+  Access* access = RecentOf(operation, class_id);
+  bool is_same = access != nullptr && access->operation == operation && access->class_id == class_id &&
+                 access->user == user && access->attempt == attempt && access->scope == scope.number;
+  if (unlikely(!is_same)) {
     Access wanted{};
     wanted.user = user;
     wanted.class_id = class_id;
     wanted.operation = operation;
     wanted.attempt = attempt;
-    last = FindAccess(wanted);
+    access = FindAccess(wanted);
+    RecentOf(operation, class_id) = access;
   }
-  ++last->values;
-  if (last->version_count == 0 || last->versions[last->version_count - 1] != key_version)
-    NoteVersion(last, key_version);
+  ++access->values;
+  if (access->version_count == 0 || access->versions[access->version_count - 1] != key_version)
+    NoteVersion(access, key_version);
 }
 
 void NoteCanary(uint16_t class_id, uint16_t key_version) {
@@ -133,7 +142,7 @@ void CarryOverAccess() {
   int count = access_count;
   // First, so that an error on the way does not bring the same accesses here again.
   access_count = 0;
-  last = nullptr;
+  memset(recent, 0, sizeof recent);
   for (int i = 0; i < count; ++i) {
     CountAccess(accesses[i]);
     if (accesses[i].is_named) WriteAuditLine(accesses[i], false);
