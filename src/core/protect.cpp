@@ -49,7 +49,7 @@ void Protector::ForgetKeys() {
   seal_keys_.clear();
   blind_index_keys_.clear();
   hash_key_.reset();
-  last_seal_key_ = nullptr;
+  recent_seal_keys_ = {};
   fork_generation_ = ForkGeneration();
 }
 
@@ -104,7 +104,7 @@ Status Protector::Prepare(const KeyTable& table, const KeyRef& ref) {
   auto prepared = std::make_unique<SealKey>();
   status = prepared->xaes.Init(derived.Expose());
   if (status == Status::kOk) status = prepared->canaries.Init(mark_key.Expose());
-  last_seal_key_ = nullptr;  // it may be the one that is replaced
+  recent_seal_keys_ = {};  // the one that is replaced may be among them
   if (status == Status::kOk) seal_keys_[KeyId(ref.class_id, ref.version)] = std::move(prepared);
   return status;
 }
@@ -150,13 +150,13 @@ Status Protector::Missing(const KeyRef& key) {
 Status Protector::FindSealKey(uint16_t class_id, uint16_t version, SealKey** key) {
   ForgetKeysOfParent();
   uint32_t id = KeyId(class_id, version);
-  if (last_seal_key_ == nullptr || last_seal_key_id_ != id) {
+  RecentKey& recent = recent_seal_keys_[class_id % recent_seal_keys_.size()];
+  if (recent.key == nullptr || recent.id != id) {
     auto found = seal_keys_.find(id);
     if (found == seal_keys_.end()) return Missing({Purpose::kSeal, class_id, version});
-    last_seal_key_ = found->second.get();
-    last_seal_key_id_ = id;
+    recent = {id, found->second.get()};
   }
-  *key = last_seal_key_;
+  *key = recent.key;
   return Status::kOk;
 }
 

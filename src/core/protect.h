@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -148,9 +149,13 @@ class Protector {
   std::unordered_map<uint32_t, std::unique_ptr<SealKey>> seal_keys_;
   std::unordered_map<uint32_t, std::unique_ptr<BlindIndexKey>> blind_index_keys_;
   std::unique_ptr<BlindIndexKey> hash_key_;
-  // A column is one class and mostly one version, so the last key is nearly always the next one.
-  SealKey* last_seal_key_ = nullptr;
-  uint32_t last_seal_key_id_ = 0;
+  // A column is one class and mostly one version, and a row has few such columns: the last key of a class is
+  // nearly always the next one. By class.
+  struct RecentKey {
+    uint32_t id = 0;
+    SealKey* key = nullptr;
+  };
+  std::array<RecentKey, 16> recent_seal_keys_;
   uint32_t fork_generation_ = 0;
 };
 
