@@ -34,11 +34,38 @@ Rendered RenderView(varlena* datum, size_t head) {
 }
 
 /// What the output functions are called with: the datum was not detoasted.
-Rendered RenderArgument(FunctionCallInfo fcinfo) {
+Rendered RenderArgument(FunctionCallInfo fcinfo, size_t head) {
   ByteView utf8;
   bool is_stored = FindStoredText(PG_GETARG_DATUM(0), &utf8);
-  if (is_stored && ViewFor(kTextClass) == kViewPlain) return RenderStoredText(utf8, 0);
-  return RenderView(PG_GETARG_VARLENA_PP(0), 0);
+  if (is_stored && ViewFor(kTextClass) == kViewPlain) return RenderStoredText(utf8, head);
+  return RenderView(PG_GETARG_VARLENA_PP(0), head);
+}
+
+/// pq_getmsgtext without its copy: what is left of the message in the server's encoding, which is the message
+/// itself where the client's is the same. Whoever gets another one wipes it.
+ByteSpan RestOfMessage(StringInfo message) {
+  int size = message->len - message->cursor;
+  char* text = const_cast<char*>(pq_getmsgbytes(message, size));
+  char* converted = pg_client_to_server(text, size);
+  return {reinterpret_cast<uint8_t*>(converted),
+          converted != text ? strlen(converted) : static_cast<size_t>(size)};
+}
+
+/// pq_sendtext without its copy, for text behind the header of a datum.
+bytea* ToClient(const Rendered& rendered) {
+  char* text = rendered.buffer + VARHDRSZ;
+  char* converted = pg_server_to_client(text, static_cast<int>(rendered.size));
+  if (converted == text) {
+    SET_VARSIZE(rendered.buffer, VARHDRSZ + rendered.size);
+    return reinterpret_cast<bytea*>(rendered.buffer);
+  }
+  size_t size = strlen(converted);
+  auto* sent = static_cast<bytea*>(palloc(VARHDRSZ + size));
+  SET_VARSIZE(sent, VARHDRSZ + size);
+  memcpy(VARDATA(sent), converted, size);
+  Wipe({reinterpret_cast<uint8_t*>(text), rendered.size});
+  Wipe({reinterpret_cast<uint8_t*>(converted), size});
+  return sent;
 }
 
 ByteView CStringBytes(const char* text) { return AsBytes(std::string_view(text)); }
@@ -50,26 +77,18 @@ PII_FUNCTION(pii_text_in) {
   PG_RETURN_POINTER(pii::SealInput(pii::CStringBytes(PG_GETARG_CSTRING(0)), PG_GETARG_INT32(2)));
 }
 
-PII_FUNCTION(pii_text_out) { PG_RETURN_CSTRING(pii::RenderArgument(fcinfo).buffer); }
+PII_FUNCTION(pii_text_out) { PG_RETURN_CSTRING(pii::RenderArgument(fcinfo, 0).buffer); }
 
 PII_FUNCTION(pii_text_recv) {
   auto message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
-  int size;
-  char* text = pq_getmsgtext(message, message->len - message->cursor, &size);
-  pii::ByteSpan bytes(reinterpret_cast<uint8_t*>(text), static_cast<size_t>(size));
-  varlena* sealed = pii::SealInput(bytes, PG_GETARG_INT32(2));
-  pii::Wipe(bytes);
+  const char* received = message->data + message->cursor;
+  pii::ByteSpan text = pii::RestOfMessage(message);
+  varlena* sealed = pii::SealInput(text, PG_GETARG_INT32(2));
+  if (reinterpret_cast<char*>(text.data()) != received) pii::Wipe(text);
   PG_RETURN_POINTER(sealed);
 }
 
-PII_FUNCTION(pii_text_send) {
-  pii::Rendered rendered = pii::RenderArgument(fcinfo);
-  StringInfoData message;
-  pq_begintypsend(&message);
-  pq_sendtext(&message, rendered.buffer, static_cast<int>(rendered.size));
-  pii::Wipe({reinterpret_cast<uint8_t*>(rendered.buffer), rendered.size});
-  PG_RETURN_BYTEA_P(pq_endtypsend(&message));
-}
+PII_FUNCTION(pii_text_send) { PG_RETURN_BYTEA_P(pii::ToClient(pii::RenderArgument(fcinfo, VARHDRSZ))); }
 
 /// pii_text(pii_text, integer, boolean): a value takes the class of the column it goes to.
 PII_FUNCTION(pii_text) {

@@ -40,6 +40,17 @@ foreach my $dbname (sort keys %fits)
 	$node->gives("SELECT encode(convert_to(pii_reveal(note), '$dbname'), 'hex') FROM people", $hex,
 		"$dbname: it comes back in the encoding of the database", @in);
 	$node->gives("$utf8 SET pii.view = 'plain'; COPY people (note) TO STDOUT", $text, "$dbname: COPY converts", @in);
+	# Binary: the bytes on the wire are those of the client's encoding, there and back.
+	foreach my $client ([ 'UTF8', $text ], [ $dbname, pack('H*', $hex) ])
+	{
+		my ($encoding, $bytes) = @$client;
+		my $file = $node->basedir . "/$dbname.$encoding";
+		$node->gives("SET client_encoding = '$encoding'; SET pii.view = 'plain'; COPY people (note) TO '$file' (FORMAT binary);"
+			  . " CREATE TABLE copied (note pii_text(name)); COPY copied FROM '$file' (FORMAT binary); $utf8 SELECT note FROM copied",
+			$text, "$dbname: COPY in binary converts from and to $encoding", @in);
+		ok(index(slurp_file($file), $bytes) >= 0, "$dbname: the file of COPY in binary is in $encoding");
+		$node->safe_psql($dbname, 'DROP TABLE copied');
+	}
 	my $sealed = $node->safe_psql($dbname, 'SELECT pii_sealed(note) FROM people');
 	is(length(sealed_bytes($sealed)), 46 + length($text), "$dbname: it is sealed as UTF-8");
 	$node->gives("$utf8 SELECT '$sealed'::pii_text", $text, "$dbname: a database in UTF-8 reads it");
