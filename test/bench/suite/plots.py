@@ -8,6 +8,7 @@ import matplotlib.pyplot as pyplot  # noqa: E402  (the backend comes first)
 
 PLAIN, SEALED, BAR = "#8c96a3", "#2f6fb3", "#c0392b"
 SIDES = {"plain": PLAIN, "sealed": SEALED}
+PGCRYPTO = {**SIDES, "encrypt_iv": "#d9a441", "pgp": "#b5533c"}
 TICKS = [0.5, 1, 2, 5, 10, 20, 50]
 
 # The same run gives the same bytes; text stays text.
@@ -19,6 +20,7 @@ def write(directory, results):
     plot_ratios(directory / "ratios.svg", results)
     plot_latency(directory / "latency.svg", results)
     plot_growth(directory / "growth.svg", results)
+    plot_pgcrypto(directory / "pgcrypto.svg", results)
 
 
 def save(figure, path):
@@ -28,9 +30,9 @@ def save(figure, path):
 
 
 def sealed_beside_plain(results):
-    """(result, ratio) of each case that has just the two sides; latency and growth have plots of their own."""
+    """(result, ratio) of each case that has just the two sides; the others have plots of their own."""
     for result in results:
-        if result.name.startswith(("latency_", "growth_")):
+        if result.name.startswith(("latency_", "growth_", "pgcrypto_")):
             continue
         for ratio in result.ratios:
             if (ratio.side, ratio.beside) == ("sealed", "plain"):
@@ -90,6 +92,25 @@ def plot_growth(path, results):
         axes.set_xlabel("rows")
         axes.set_ylabel(result.unit)
     all_axes[0][0].legend(frameon=False)
+    save(figure, path)
+
+
+def plot_pgcrypto(path, results):
+    found = [result for result in results if result.name.startswith("pgcrypto_")][::-1]
+    if not found:
+        return
+    figure, axes = pyplot.subplots(figsize=(8, 2.6))
+    for shift, (side, color) in zip((0.3, 0.1, -0.1, -0.3), PGCRYPTO.items()):
+        places = [place + shift for place in range(len(found))]
+        costs = [result.median(side) for result in found]
+        axes.barh(places, costs, 0.2, color=color, label=side)
+        for place, cost in zip(places, costs):
+            axes.text(cost * 1.05, place, f"{cost:.3g}", va="center")
+    axes.set_yticks(range(len(found)), [result.title.replace(" beside ", "\nbeside ") for result in found])
+    axes.set_xscale("log")
+    axes.set_xlabel("µs a row")
+    axes.margins(x=0.1)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     save(figure, path)
 
 
