@@ -1,6 +1,7 @@
 #include "sealed_text.h"
 
-#include <cstdio>
+#include <algorithm>
+#include <charconv>
 
 #include "base64.h"
 #include "sealed_value.h"
@@ -34,8 +35,10 @@ bool LooksLikeSealedText(std::string_view text) {
 }
 
 size_t WriteSealedText(ByteView sealed, std::span<char> out) {
-  unsigned version = LoadBigEndian16(&sealed[4]);
-  auto prefix = static_cast<size_t>(std::snprintf(out.data(), out.size(), "pii:v%u:", version));
+  char* end = std::copy(kPrefix.begin(), kPrefix.end(), out.data());
+  end = std::to_chars(end, out.data() + out.size(), LoadBigEndian16(&sealed[4])).ptr;
+  *end++ = ':';
+  auto prefix = static_cast<size_t>(end - out.data());
   EncodeBase64(Base64::kUrl, sealed, out.subspan(prefix));
   return prefix + Base64Size(Base64::kUrl, sealed.size());
 }
