@@ -1,8 +1,6 @@
 #include "normalize.h"
 
-#include <unicode/uchar.h>
-
-#include <cstdio>
+#include <charconv>
 #include <cstring>
 
 #include "secret.h"
@@ -21,10 +19,9 @@ size_t CollapseSpaces(std::span<char> text) {
   while (read < source.size()) {
     size_t start = read;
     int32_t code_point = NextCodePoint(source, &read);
-    bool space = code_point >= 0 && u_isUWhiteSpace(code_point);
+    bool space = IsWhiteSpace(code_point);
     if (!space) {
-      std::memmove(text.data() + written, text.data() + start, read - start);
-      written += read - start;
+      while (start < read) text[written++] = text[start++];
     } else if (!in_space) {
       text[written++] = ' ';
     }
@@ -55,7 +52,7 @@ ptrdiff_t CountAlphanumeric(std::string_view value) {
   ptrdiff_t count = 0;
   for (size_t offset = 0; offset < value.size();) {
     int32_t code_point = NextCodePoint(value, &offset);
-    if (u_isalnum(code_point)) {
+    if (IsLetterOrDigit(code_point)) {
       ++count;
     } else if (!IsSeparator(code_point)) {
       return -1;
@@ -71,8 +68,7 @@ size_t RemoveSeparators(std::span<char> text) {
   for (size_t read = 0; read < source.size();) {
     size_t start = read;
     if (IsSeparator(NextCodePoint(source, &read))) continue;
-    std::memmove(text.data() + written, text.data() + start, read - start);
-    written += read - start;
+    while (start < read) text[written++] = text[start++];
   }
   return written;
 }
@@ -106,25 +102,32 @@ Status ToAlphanumeric(std::string_view value, std::span<char> out, size_t* size)
 }
 
 /// Digits, with a + in front where the normaliser keeps one.
-Status ToDigits(std::string_view value, bool keep_plus, std::span<char> out, size_t* size) {
+Status ToDigits(Shape shape, std::string_view value, bool keep_plus, std::span<char> out, size_t* size) {
   bool plus = false;
-  ptrdiff_t count = CountDigits(value, {}, keep_plus ? &plus : nullptr);
-  if (count <= 0) return ToNfc(value, out, size);
-  size_t sign = plus ? 1 : 0;
-  Status status = Fits(static_cast<size_t>(count) + sign, out, size);
-  if (status != Status::kOk) return status;
-  if (plus) out[0] = '+';
-  plus = false;
-  (void)CountDigits(value, out.subspan(sign), keep_plus ? &plus : nullptr);
-  return Status::kOk;
+  ptrdiff_t count = CountDigits(value, out, keep_plus ? &plus : nullptr);
+  if (!HasDigitCount(shape, count)) return ToNfc(value, out, size);
+  Status status = Fits(static_cast<size_t>(count) + (plus ? 1 : 0), out, size);
+  if (status == Status::kOk && plus) {
+    std::memmove(out.data() + 1, out.data(), static_cast<size_t>(count));
+    out[0] = '+';
+  }
+  return status;
+}
+
+/// Writes `number` as `count` digits.
+void PutDigits(int number, size_t count, char* text) {
+  for (; count > 0; number /= 10) text[--count] = static_cast<char>('0' + number % 10);
 }
 
 Status ToIsoDate(std::string_view value, std::span<char> out, size_t* size) {
   Date date;
   if (!ParseDate(value, &date)) return ToNfc(value, out, size);
-  char text[16];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02d", date.year, date.month, date.day);
-  return CopyText(std::string_view(text, 10), out, size);
+  Status status = CopyText("YYYY-MM-DD", out, size);
+  if (status != Status::kOk) return status;
+  PutDigits(date.year, 4, out.data());
+  PutDigits(date.month, 2, out.data() + 5);
+  PutDigits(date.day, 2, out.data() + 8);
+  return Status::kOk;
 }
 
 /// RFC 5952: lower case, no leading zeros, the first longest run of two or more zero groups as `::`.
@@ -132,15 +135,25 @@ Status ToIsoDate(std::string_view value, std::span<char> out, size_t* size) {
 /// on a C library.
 size_t FormatIp(const IpAddress& address, char (&text)[64]) {
   const uint8_t* b = address.bytes.data();
-  if (!address.v6) {
-    return static_cast<size_t>(std::snprintf(text, sizeof text, "%d.%d.%d.%d", b[0], b[1], b[2], b[3]));
+  size_t size = 0;
+  auto put = [&](std::string_view more) { size += more.copy(text + size, sizeof text - size); };
+  auto put_number = [&](int number, int base) {
+    size = static_cast<size_t>(std::to_chars(text + size, text + sizeof text, number, base).ptr - text);
+  };
+  auto put_quad = [&](const uint8_t* quad) {
+    for (int i = 0; i < 4; ++i) {
+      if (i > 0) put(".");
+      put_number(quad[i], 10);
+    }
+    return size;
+  };
+  if (!address.v6) return put_quad(b);
+  if (std::memcmp(b, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0) {
+    put("::ffff:");
+    return put_quad(b + 12);
   }
   uint16_t groups[8];
   for (int i = 0; i < 8; ++i) groups[i] = LoadBigEndian16(b + 2 * i);
-  if (std::memcmp(b, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0) {
-    return static_cast<size_t>(
-        std::snprintf(text, sizeof text, "::ffff:%d.%d.%d.%d", b[12], b[13], b[14], b[15]));
-  }
   int run_start = -1;
   int run_size = 1;
   for (int i = 0; i < 8; ++i) {
@@ -152,16 +165,14 @@ size_t FormatIp(const IpAddress& address, char (&text)[64]) {
     }
     if (end > i) i = end;
   }
-  size_t size = 0;
   for (int i = 0; i < 8; ++i) {
     if (i == run_start) {
-      text[size++] = ':';
-      if (run_start + run_size == 8) text[size++] = ':';
+      put(run_start + run_size == 8 ? "::" : ":");
       i += run_size - 1;
       continue;
     }
-    size += static_cast<size_t>(
-        std::snprintf(text + size, sizeof text - size, "%s%x", i > 0 ? ":" : "", groups[i]));
+    if (i > 0) put(":");
+    put_number(groups[i], 16);
   }
   return size;
 }
@@ -170,7 +181,9 @@ Status ToCanonicalIp(std::string_view value, std::span<char> out, size_t* size) 
   IpAddress address;
   if (!ParseIp(value, &address)) return ToNfc(value, out, size);
   char text[64];
-  return CopyText(std::string_view(text, FormatIp(address, text)), out, size);
+  Status status = CopyText(std::string_view(text, FormatIp(address, text)), out, size);
+  Wipe({reinterpret_cast<uint8_t*>(text), sizeof text});
+  return status;
 }
 
 }  // namespace
@@ -179,7 +192,8 @@ Status Normalize(const PiiClass& pii_class, std::string_view value, std::span<ch
   *size = 0;
   if (pii_class.normalizer == Normalizer::kNone) return Status::kNotSearchable;
   if (!IsValidUtf8(value)) return Status::kInvalidUtf8;
-  if (!HasShape(pii_class.shape, value)) return ToNfc(value, out, size);
+  // Numbers, dates and addresses have the shape of their class where the normaliser understands them; other
+  // normalisers understand everything.
   switch (pii_class.normalizer) {
     case Normalizer::kNone:
       break;
@@ -192,10 +206,11 @@ Status Normalize(const PiiClass& pii_class, std::string_view value, std::span<ch
     case Normalizer::kAddress:
       return ToFolded(value, Spaces::kCollapse, out, size);
     case Normalizer::kPlusDigits:
-      return ToDigits(value, true, out, size);
+      return ToDigits(pii_class.shape, value, true, out, size);
     case Normalizer::kDigits:
-      return ToDigits(value, false, out, size);
+      return ToDigits(pii_class.shape, value, false, out, size);
     case Normalizer::kAlphanumeric:
+      if (!HasShape(pii_class.shape, value)) return ToNfc(value, out, size);
       return ToAlphanumeric(value, out, size);
     case Normalizer::kIsoDate:
       return ToIsoDate(value, out, size);

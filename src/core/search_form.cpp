@@ -116,7 +116,7 @@ bool IsAlphanumeric(std::string_view text) {
   if (ToNfkc(text, compatible, &size) != Status::kOk) return false;
   std::string_view apart(compatible.data(), size);
   for (size_t offset = 0; offset < apart.size();) {
-    if (!u_isalnum(NextCodePoint(apart, &offset))) return false;
+    if (!IsLetterOrDigit(NextCodePoint(apart, &offset))) return false;
   }
   return true;
 }
@@ -166,10 +166,13 @@ Status KeepWord(std::span<char> text, size_t* size) {
   return KeepView(text, word, size);
 }
 
-bool IsWordCharacter(int32_t c) { return u_isalnum(c) || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0; }
+bool IsWordCharacter(int32_t c) {
+  return IsLetterOrDigit(c) || (c >= 0x80 && (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0);
+}
 
 /// Spells an IPv6 address out as eight groups, because :: and mixed notation hide digits that others write.
 bool SpellOutIpV6(std::string_view value, char (&text)[40]) {
+  if (value.find(':') == std::string_view::npos) return false;
   IpAddress address;
   if (!ParseIp(TrimWhiteSpace(value), &address) || !address.v6) return false;
   for (int i = 0; i < 8; ++i) {
@@ -194,21 +197,23 @@ Status Apply(ToForm to_form, SecretString* text) {
   return status;
 }
 
-/// Keeps letters and digits, digits of every script as ASCII, no zeros; in place.
+/// Keeps letters and digits, digits of every script as ASCII, no zeros; ASCII letters in lower case; in
+/// place.
 size_t KeepSignificant(std::span<char> text) {
   std::string_view source(text.data(), text.size());
   size_t written = 0;
   for (size_t read = 0; read < source.size();) {
     size_t start = read;
     int32_t c = NextCodePoint(source, &read);
-    if (!u_isalnum(c)) continue;
-    if (u_charType(c) == U_DECIMAL_DIGIT_NUMBER) {
-      int digit = u_charDigitValue(c);
+    if (!IsLetterOrDigit(c)) continue;
+    int digit = DigitValue(c);
+    if (digit >= 0) {
       if (digit > 0) text[written++] = static_cast<char>('0' + digit);
-      continue;
+    } else if (c < 0x80) {
+      text[written++] = ToAsciiLower(static_cast<char>(c));
+    } else {
+      while (start < read) text[written++] = text[start++];
     }
-    std::memmove(text.data() + written, text.data() + start, read - start);
-    written += read - start;
   }
   return written;
 }
@@ -265,11 +270,7 @@ Status QueryForm(const PiiClass& pii_class, Transform transform, std::string_vie
 Status HashForm(std::string_view value, SecretString* form) {
   if (!IsValidUtf8(value)) return Status::kInvalidUtf8;
   form->assign(value);
-  if (IsAscii(value)) {
-    for (char& c : *form) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-  } else {
+  if (!IsAscii(value)) {
     // Upper case and then casefold: dotless i and i are one letter in upper case, and two in casefold. Apart
     // at the end, so that it does not matter what stood between a letter and its accent.
     for (ToForm to_form : {ToNfkc, ToUpper, ToNfkcCasefold, ToNfkd}) {

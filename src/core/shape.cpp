@@ -9,17 +9,17 @@
 namespace pii {
 namespace {
 
-constexpr size_t kMinPhoneDigits = 7;
-constexpr size_t kMaxPhoneDigits = 15;
-constexpr size_t kSsnDigits = 9;
-constexpr size_t kMinPanDigits = 12;
-constexpr size_t kMaxPanDigits = 19;
+constexpr ptrdiff_t kMinPhoneDigits = 7;
+constexpr ptrdiff_t kMaxPhoneDigits = 15;
+constexpr ptrdiff_t kSsnDigits = 9;
+constexpr ptrdiff_t kMinPanDigits = 12;
+constexpr ptrdiff_t kMaxPanDigits = 19;
 constexpr size_t kMinIbanSize = 15;
 
-bool ParseDigits(std::string_view value, size_t least, size_t most, bool plus_allowed, Digits* digits) {
+bool ParseDigits(Shape shape, std::string_view value, bool plus_allowed, Digits* digits) {
   digits->plus = false;
   ptrdiff_t count = CountDigits(value, digits->text, plus_allowed ? &digits->plus : nullptr);
-  if (count < static_cast<ptrdiff_t>(least) || count > static_cast<ptrdiff_t>(most)) return false;
+  if (!HasDigitCount(shape, count)) return false;
   digits->size = static_cast<size_t>(count);
   return true;
 }
@@ -30,12 +30,6 @@ std::string_view TrimSpaces(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   return text;
-}
-
-/// The value of a decimal digit of any script (Unicode Nd); -1 for every other character.
-int DigitValue(int32_t code_point) {
-  if (code_point < 0x80) return code_point >= '0' && code_point <= '9' ? code_point - '0' : -1;
-  return u_charType(code_point) == U_DECIMAL_DIGIT_NUMBER ? u_charDigitValue(code_point) : -1;
 }
 
 /// Reads `least` to `most` digits from the front of `text`.
@@ -52,7 +46,7 @@ bool TakeNumber(std::string_view* text, size_t least, size_t most, int* number) 
 
 }  // namespace
 
-int32_t NextCodePoint(std::string_view text, size_t* offset) {
+int32_t NextWideCodePoint(std::string_view text, size_t* offset) {
   // ICU counts in int32_t; one code point is at most four bytes, so look at no more.
   const auto* start = reinterpret_cast<const uint8_t*>(text.data()) + *offset;
   int32_t length = static_cast<int32_t>(std::min<size_t>(text.size() - *offset, 4));
@@ -63,25 +57,32 @@ int32_t NextCodePoint(std::string_view text, size_t* offset) {
   return code_point;
 }
 
+int WideDigitValue(int32_t code_point) {
+  return u_charType(code_point) == U_DECIMAL_DIGIT_NUMBER ? u_charDigitValue(code_point) : -1;
+}
+bool IsWideWhiteSpace(int32_t code_point) { return u_isUWhiteSpace(code_point); }
+bool IsWideLetterOrDigit(int32_t code_point) { return u_isalnum(code_point); }
+
 bool IsValidUtf8(std::string_view text) {
-  size_t offset = 0;
-  while (offset < text.size()) {
-    if (static_cast<uint8_t>(text[offset]) < 0x80) {
-      ++offset;
-    } else if (NextCodePoint(text, &offset) < 0) {
-      return false;
-    }
+  if (IsAscii(text)) return true;
+  for (size_t offset = 0; offset < text.size();) {
+    if (NextCodePoint(text, &offset) < 0) return false;
   }
   return true;
 }
 
 std::string_view TrimWhiteSpace(std::string_view text) {
+  if (IsAscii(text)) {
+    while (!text.empty() && IsWhiteSpace(text.front())) text.remove_prefix(1);
+    while (!text.empty() && IsWhiteSpace(text.back())) text.remove_suffix(1);
+    return text;
+  }
   size_t first = text.size();
   size_t last = 0;
   for (size_t read = 0; read < text.size();) {
     size_t start = read;
     int32_t code_point = NextCodePoint(text, &read);
-    if (code_point >= 0 && u_isUWhiteSpace(code_point)) continue;
+    if (IsWhiteSpace(code_point)) continue;
     first = std::min(first, start);
     last = read;
   }
@@ -99,8 +100,7 @@ bool IsSeparator(int32_t code_point) {
     case 0x2212:  // minus sign, which is no dash to Unicode
       return true;
     default:
-      if (code_point < 0x80) return code_point == ' ' || (code_point >= '\t' && code_point <= '\r');
-      return u_isUWhiteSpace(code_point) || u_charType(code_point) == U_DASH_PUNCTUATION;
+      return IsWhiteSpace(code_point) || (code_point >= 0x80 && u_charType(code_point) == U_DASH_PUNCTUATION);
   }
 }
 
@@ -124,15 +124,15 @@ ptrdiff_t CountDigits(std::string_view value, std::span<char> out, bool* plus) {
 }
 
 bool ParsePhone(std::string_view value, Digits* digits) {
-  return ParseDigits(value, kMinPhoneDigits, kMaxPhoneDigits, true, digits);
+  return ParseDigits(Shape::kPhone, value, true, digits);
 }
 
 bool ParseSsn(std::string_view value, Digits* digits) {
-  return ParseDigits(value, kSsnDigits, kSsnDigits, false, digits);
+  return ParseDigits(Shape::kSsn, value, false, digits);
 }
 
 bool ParsePan(std::string_view value, Digits* digits) {
-  return ParseDigits(value, kMinPanDigits, kMaxPanDigits, false, digits);
+  return ParseDigits(Shape::kPan, value, false, digits);
 }
 
 bool ParseIban(std::string_view value, Iban* iban) {
@@ -176,6 +176,19 @@ bool ParseIp(std::string_view value, IpAddress* address) {
   address->bytes.fill(0);
   address->v6 = text.find(':') != std::string_view::npos;
   return inet_pton(address->v6 ? AF_INET6 : AF_INET, copy, address->bytes.data()) == 1;
+}
+
+bool HasDigitCount(Shape shape, ptrdiff_t count) {
+  switch (shape) {
+    case Shape::kSsn:
+      return count == kSsnDigits;
+    case Shape::kPan:
+      return count >= kMinPanDigits && count <= kMaxPanDigits;
+    case Shape::kPhone:
+      return count >= kMinPhoneDigits && count <= kMaxPhoneDigits;
+    default:
+      return count > 0;
+  }
 }
 
 bool HasShape(Shape shape, std::string_view value) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -64,17 +65,57 @@ bool ParseIp(std::string_view value, IpAddress* address);
 /// HasShape tells whether `value` has the whole format `shape` names.
 bool HasShape(Shape shape, std::string_view value);
 
+/// HasDigitCount tells whether `count`, as CountDigits gave it, is that of a value of `shape`: of kSsn, kPan
+/// and kPhone, that is all there is to the format. Of other shapes, whether there are digits.
+bool HasDigitCount(Shape shape, ptrdiff_t count);
+
 /// IsValidUtf8 follows RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF.
 bool IsValidUtf8(std::string_view text);
 
+/// IsAscii looks at eight bytes at a time, as far as there are as many.
 inline bool IsAscii(std::string_view text) {
-  uint8_t all = 0;
+  uint64_t all = 0;
+  for (; text.size() >= sizeof all; text.remove_prefix(sizeof all)) {
+    uint64_t eight;
+    std::memcpy(&eight, text.data(), sizeof eight);
+    all |= eight;
+  }
   for (char c : text) all |= static_cast<uint8_t>(c);
-  return all < 0x80;
+  return (all & 0x8080808080808080) == 0;
 }
 
-/// NextCodePoint reads the code point at `*offset` and advances. Ill-formed input gives a negative number.
-int32_t NextCodePoint(std::string_view text, size_t* offset);
+inline char ToAsciiLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// NextCodePoint reads the code point at `*offset`, which lies within `text`, and advances. Ill-formed input
+/// gives a negative number.
+int32_t NextWideCodePoint(std::string_view text, size_t* offset);
+inline int32_t NextCodePoint(std::string_view text, size_t* offset) {
+  auto first = static_cast<uint8_t>(text[*offset]);
+  if (first >= 0x80) return NextWideCodePoint(text, offset);
+  ++*offset;
+  return first;
+}
+
+// What a code point is. ICU is not asked about ASCII, which most personal data is; ill-formed input is
+// nothing.
+
+/// DigitValue returns the value of a decimal digit of any script (Unicode Nd), -1 for every other code point.
+int WideDigitValue(int32_t code_point);
+inline int DigitValue(int32_t c) {
+  if (c >= 0x80) return WideDigitValue(c);
+  return c >= '0' && c <= '9' ? c - '0' : -1;
+}
+
+/// IsWhiteSpace: Unicode White_Space. IsLetterOrDigit: Unicode L and Nd, as u_isalnum.
+bool IsWideWhiteSpace(int32_t code_point);
+bool IsWideLetterOrDigit(int32_t code_point);
+inline bool IsWhiteSpace(int32_t c) {
+  return c < 0x80 ? c == ' ' || (c >= '\t' && c <= '\r') : IsWideWhiteSpace(c);
+}
+inline bool IsLetterOrDigit(int32_t c) {
+  return c < 0x80 ? (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+                  : IsWideLetterOrDigit(c);
+}
 
 /// TrimWhiteSpace returns the text without white space (Unicode White_Space) at both ends.
 std::string_view TrimWhiteSpace(std::string_view text);

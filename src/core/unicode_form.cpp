@@ -52,9 +52,7 @@ Status ToNfkcCasefold(std::string_view value, std::span<char> out, size_t* size)
   if (IsAscii(value)) {
     Status status = CopyText(value, out, size);
     if (status != Status::kOk) return status;
-    for (char& c : out.first(*size)) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
+    for (char& c : out.first(*size)) c = ToAsciiLower(c);
     return Status::kOk;
   }
   // NFC first: U+0345 folds to a letter, so that equivalent spellings of it would part ways (The Unicode

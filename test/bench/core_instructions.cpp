@@ -22,6 +22,8 @@ constexpr int kCalls = 1000;
 constexpr uint16_t kNameClass = 1;
 constexpr uint16_t kEmailClass = 2;
 constexpr uint16_t kIbanClass = 6;
+constexpr uint16_t kDobClass = 9;
+constexpr uint16_t kIpClass = 10;
 constexpr std::string_view kName = "Katherine Johnson";
 constexpr std::string_view kNameNotAscii = "Jos\u00e9 \u00c1ngel Mu\u00f1oz";
 constexpr std::string_view kEmail = "katherine.johnson@example.com";
@@ -145,6 +147,9 @@ int main() {
   MeasureIndex("blind_index_ssn", &bench, kSsnClass, kSsn);
   MeasureIndex("blind_index_email", &bench, kEmailClass, kEmail);
   MeasureIndex("blind_index_name_not_ascii", &bench, kNameClass, kNameNotAscii);
+  MeasureIndex("blind_index_iban", &bench, kIbanClass, kIban);
+  MeasureIndex("blind_index_dob", &bench, kDobClass, "1980-05-06");
+  MeasureIndex("blind_index_ip", &bench, kIpClass, "2001:db8::c000:201");
   MeasureHash(&bench);
   // What the numbers depend on besides the source.
   std::printf("%d calls, g++ %d.%d, %s\n", kCalls, __GNUC__, __GNUC_MINOR__,

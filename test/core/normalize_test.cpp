@@ -1,7 +1,11 @@
 #include "normalize.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <unicode/uchar.h>
+#include <unicode/unistr.h>
 
+#include <cstdio>
 #include <vector>
 
 #include "respelling.h"
@@ -278,6 +282,80 @@ INSTANTIATE_TEST_SUITE_P(Classes, NormalizeProperties, testing::ValuesIn(test::S
                          [](const testing::TestParamInfo<PiiClass>& info) {
                            return std::string(info.param.name());
                          });
+
+/// The digits of `value` as ICU reads them, one code point after another; "" when it holds anything that no
+/// number does.
+std::string DigitsByIcu(const std::string& value, bool keep_plus) {
+  std::string digits;
+  std::string sign;
+  icu::UnicodeString text = icu::UnicodeString::fromUTF8(value);
+  for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) {
+    UChar32 c = text.char32At(i);
+    if (u_charType(c) == U_DECIMAL_DIGIT_NUMBER) {
+      digits += static_cast<char>('0' + u_charDigitValue(c));
+    } else if ((c == '+' || c == 0xFF0B) && keep_plus && sign.empty() && digits.empty()) {
+      sign = "+";
+    } else if (!u_isUWhiteSpace(c) && u_charType(c) != U_DASH_PUNCTUATION &&
+               icu::UnicodeString("./()_\u2212").indexOf(c) < 0) {
+      return "";
+    }
+  }
+  return digits.empty() ? "" : sign + digits;
+}
+
+TEST(Normalize, ReadsNumbersAsIcuDoes) {
+  test::Specimens specimens(91);
+  size_t numbers = 0;
+  for (int i = 0; i < 60'000; ++i) {
+    MaskRule rule = specimens.Pick({MaskRule::kSsn, MaskRule::kPan, MaskRule::kPhone});
+    std::string value = specimens.OneIn(4)   ? specimens.Hostile(rule)
+                        : specimens.OneIn(3) ? test::Respelled(&specimens, specimens.Realistic(rule))
+                                             : specimens.Realistic(rule);
+    if (!IsValidUtf8(value)) continue;
+    for (bool keep_plus : {true, false}) {
+      std::string digits = DigitsByIcu(value, keep_plus);
+      PiiClass custom = CustomClass(keep_plus ? Normalizer::kPlusDigits : Normalizer::kDigits);
+      ASSERT_EQ(Normalized(custom, value), digits.empty() ? Nfc(value) : digits) << value;
+      numbers += !digits.empty();
+    }
+    for (const char* name : {"phone", "ssn", "pan"}) {
+      PiiClass builtin = BuiltinClass(name);
+      std::string digits = DigitsByIcu(value, builtin.normalizer == Normalizer::kPlusDigits);
+      ASSERT_EQ(Normalized(builtin, value), HasShape(builtin.shape, value) ? digits : Nfc(value)) << value;
+    }
+  }
+  EXPECT_GT(numbers, 50'000u);
+}
+
+TEST(Normalize, WritesEveryDay) {
+  for (int year : {0, 1, 999, 1980, 9999}) {
+    for (int month = 1; month <= 12; ++month) {
+      for (int day = 1; day <= 28; ++day) {
+        char written[40];
+        char expected[40];
+        std::snprintf(written, sizeof written, "%04d/%d/%d", year, month, day);
+        std::snprintf(expected, sizeof expected, "%04d-%02d-%02d", year, month, day);
+        ASSERT_EQ(Normalized(BuiltinClass("dob"), written), expected);
+      }
+    }
+  }
+}
+
+// The canonical form of IPv6 by inet_ntop is that of RFC 5952, but for what it takes for IPv4.
+TEST(Normalize, WritesAddressesAsInetNtopDoes) {
+  test::Specimens specimens(92);
+  for (int i = 0; i < 20'000; ++i) {
+    uint8_t bytes[16] = {};
+    // Groups of zeros of all lengths; the first two bytes keep it clear of IPv4 in IPv6.
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(specimens.OneIn(3) ? specimens.Below(256) : 0);
+    bytes[0] = 0x20;
+    char text[INET6_ADDRSTRLEN];
+    ASSERT_NE(inet_ntop(AF_INET6, bytes, text, sizeof text), nullptr);
+    ASSERT_EQ(Normalized(BuiltinClass("ip"), text), text);
+    ASSERT_NE(inet_ntop(AF_INET, bytes, text, sizeof text), nullptr);
+    ASSERT_EQ(Normalized(BuiltinClass("ip"), text), text);
+  }
+}
 
 // Composed, decomposed and in between; the middle one is neither NFC nor NFD.
 TEST(Normalize, IsEqualForEquivalentSpellings) {

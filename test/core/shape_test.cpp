@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 #include <unicode/uchar.h>
 
+#include <cstring>
+#include <vector>
+
+#include "bytes.h"
 #include "specimen.h"
 
 namespace pii {
@@ -202,6 +206,39 @@ TEST(NextCodePoint, ReadsEveryCodePoint) {
     size_t offset = 0;
     ASSERT_EQ(NextCodePoint(text, &offset), static_cast<int32_t>(c));
     ASSERT_EQ(offset, text.size());
+  }
+}
+
+// Of what ICU is not asked about, and of everything else.
+TEST(CodePoints, AreWhatIcuSays) {
+  for (int32_t c = -1; c <= 0x10FFFF; ++c) {
+    ASSERT_EQ(IsWhiteSpace(c), c >= 0 && u_isUWhiteSpace(c)) << c;
+    ASSERT_EQ(IsLetterOrDigit(c), c >= 0 && u_isalnum(c)) << c;
+    bool digit = c >= 0 && u_charType(c) == U_DECIMAL_DIGIT_NUMBER;
+    ASSERT_EQ(DigitValue(c), digit ? u_charDigitValue(c) : -1) << c;
+    bool separator = c >= 0 && (u_isUWhiteSpace(c) || u_charType(c) == U_DASH_PUNCTUATION || c == 0x2212 ||
+                                (c < 0x80 && c > 0 && std::strchr("./()_", c) != nullptr));
+    ASSERT_EQ(IsSeparator(c), separator) << c;
+  }
+}
+
+TEST(IsAscii, FindsEveryByteThatIsNot) {
+  for (size_t size = 0; size <= 40; ++size) {
+    std::vector<char> text(size, '\x7f');  // in a block of its own size, for a sanitizer
+    ASSERT_TRUE(IsAscii({text.data(), size}));
+    for (size_t at = 0; at < size; ++at) {
+      text[at] = '\x80';
+      ASSERT_FALSE(IsAscii({text.data(), size})) << size << ", " << at;
+      text[at] = '\x7f';
+    }
+  }
+}
+
+TEST(TrimWhiteSpace, TrimsBothEndsAndNothingElse) {
+  for (const char* space : {" ", "\t\n\v\f\r", "\u0085 ", " \u3000", "\u2028"}) {
+    for (std::string text : {"", "a", "a b", "\x1c", "\u00e9\u3000e"}) {
+      EXPECT_EQ(TrimWhiteSpace(space + text + space), text) << test::ToHex(AsBytes(space)) << ", " << text;
+    }
   }
 }
 
