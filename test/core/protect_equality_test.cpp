@@ -87,10 +87,10 @@ TEST(Protector, ComparesNoSecretsAndNoMalformedText) {
   }
   // Scratch memory for one of them.
   bool equal = true;
-  EXPECT_EQ(desk.Equal({kText, "abc"}, {kText, "abc"}, &equal, 5), Status::kBufferTooSmall);
+  EXPECT_EQ(desk.Equal({kName, "abc"}, {kName, "ABC"}, &equal, 5), Status::kBufferTooSmall);
   EXPECT_FALSE(equal);
-  EXPECT_EQ(desk.Equal({kText, "abc"}, {kText, "abc"}, &equal, 2), Status::kBufferTooSmall);
-  EXPECT_EQ(desk.Equal({kText, "abc"}, {kText, "abc"}, &equal, 6), Status::kOk);
+  EXPECT_EQ(desk.Equal({kName, "abc"}, {kName, "ABC"}, &equal, 2), Status::kBufferTooSmall);
+  EXPECT_EQ(desk.Equal({kName, "abc"}, {kName, "ABC"}, &equal, 6), Status::kOk);
   EXPECT_TRUE(equal);
 }
 
