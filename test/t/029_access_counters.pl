@@ -53,6 +53,11 @@ counts(sub { as('clerk', 'SELECT ssn FROM people'); as('boss', 'SELECT ssn FROM 
 counts(sub { as('boss', "INSERT INTO people (id, ssn) VALUES (20, '900-00-2000'), (21, '900-00-2001'); DELETE FROM people WHERE id >= 20") },
 	'postgres|boss|ssn|2|0|0|0|0|0', 'sealed');
 counts(sub { as('boss', "SELECT id FROM people WHERE ssn = '900-00-1001'") }, 'postgres|boss|ssn|0|0|0|10|0|0', 'searched');
+$node->safe_psql('postgres', 'CREATE INDEX many_index ON many (pii_blind_index(ssn))');
+counts(sub { as('boss', q{SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan;
+		PREPARE q (text) AS SELECT count(*) FROM many WHERE ssn = $1; EXECUTE q('900-00-1001')}) },
+	'postgres|boss|ssn|0|0|0|1|0|0', 'a scan of an index computes what it looks for once, for 500 rows');
+$node->safe_psql('postgres', 'DROP INDEX many_index');
 counts(sub { as('clerk', 'SELECT pii_reveal(ssn) FROM people') for 1 .. 3; as('clerk', "SELECT id FROM people WHERE ssn = 'x'") }, 'postgres|clerk|ssn|0|0|0|0|4|0', 'denied');
 counts(sub { as('boss', "SELECT pii_seal('pii:v1:AAA', 'ssn')") }, 'postgres|boss|text|0|0|0|0|0|1', 'failed');
 counts(sub { as('boss', 'SELECT ssn::pii_text(email)::text FROM people') }, "postgres|boss|email|10|10|0|0|0|0\npostgres|boss|ssn|0|10|0|0|0|0", 'a change of class');
