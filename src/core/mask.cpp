@@ -39,11 +39,10 @@ size_t Write(std::span<char> out, std::string_view a, std::string_view b = {}, s
   return Writer(out).Put(a).Put(b).Put(c).Put(d).Put(e).size();
 }
 
-bool IsSpace(int32_t c) { return u_isUWhiteSpace(c); }
-
 /// Does a guesser have to find it? White space, asterisks, invisible characters and accents do not count.
 bool IsGuessWork(int32_t c) {
-  return !IsSpace(c) && c != '*' && !u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT) &&
+  if (c < 0x80) return !IsWhiteSpace(c) && c != '*';
+  return !IsWhiteSpace(c) && !u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT) &&
          (U_GET_GC_MASK(c) & U_GC_M_MASK) == 0;
 }
 
@@ -87,7 +86,7 @@ std::string_view NextWord(std::string_view text, size_t* offset) {
   bool in_word = false;
   while (at < text.size()) {
     size_t next = at;
-    bool space = IsSpace(NextCodePoint(text, &next));
+    bool space = IsWhiteSpace(NextCodePoint(text, &next));
     if (space && in_word) break;
     if (!space && !in_word) {
       start = at;
@@ -167,7 +166,7 @@ bool AllLetters(std::string_view text) {
 // `j***@e***.com`. The last label is shown, so it counts as shown.
 size_t MaskEmail(std::string_view value, std::span<char> out) {
   for (size_t offset = 0; offset < value.size();) {
-    if (IsSpace(NextCodePoint(value, &offset))) return Write(out, kHidden);
+    if (IsWhiteSpace(NextCodePoint(value, &offset))) return Write(out, kHidden);
   }
   size_t at = value.rfind('@');
   size_t dot = value.rfind('.');
@@ -209,7 +208,7 @@ size_t MaskAccount(std::string_view value, std::span<char> out) {
     ptrdiff_t count = 0;
     for (size_t offset = 0; offset < text.size();) {
       int32_t c = NextCodePoint(text, &offset);
-      if (u_isalnum(c)) {
+      if (IsLetterOrDigit(c)) {
         ++count;
       } else if (!IsSeparator(c)) {
         return -1;
@@ -230,7 +229,7 @@ size_t MaskAccount(std::string_view value, std::span<char> out) {
   size_t skip = static_cast<size_t>(count) - kAccountShown;
   for (size_t offset = 0; offset < value.size();) {
     size_t start = offset;
-    if (!u_isalnum(NextCodePoint(value, &offset))) continue;
+    if (!IsLetterOrDigit(NextCodePoint(value, &offset))) continue;
     if (skip > 0) {
       --skip;
     } else {

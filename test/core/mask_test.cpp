@@ -374,6 +374,19 @@ TEST(Redact, NamesTheClass) {
   EXPECT_EQ(Redact(longest, out), kRedactedBound);
 }
 
+// Two hidden characters let one be shown where a guesser has to find both.
+TEST(Mask, CountsAsHiddenWhatIcuCallsVisible) {
+  for (char32_t c = 1; c <= 0x10FFFF; ++c) {
+    if (c >= 0xD800 && c <= 0xDFFF) continue;
+    auto code_point = static_cast<UChar32>(c);
+    bool visible = !u_isUWhiteSpace(code_point) && c != '*' &&
+                   !u_hasBinaryProperty(code_point, UCHAR_DEFAULT_IGNORABLE_CODE_POINT) &&
+                   (U_GET_GC_MASK(code_point) & U_GC_M_MASK) == 0;
+    ASSERT_EQ(MaskOf(KeepClass(1, 0), "a" + test::Utf8(c) + test::Utf8(c)), visible ? "a****" : "****")
+        << static_cast<uint32_t>(c);
+  }
+}
+
 TEST(IsMask, DoesNotTakeDataForAMask) {
   EXPECT_FALSE(IsMaskOf(BuiltinClass("ssn"), "123-45-6789"));
   EXPECT_FALSE(IsMaskOf(BuiltinClass("ssn"), "[name]"));
