@@ -1,21 +1,50 @@
 #include "sql_text.h"
 
+#include <array>
+#include <cstdint>
+
 namespace pii {
 namespace {
 
 constexpr size_t kNameCapacity = 63;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-/// scan.l's ident_start; in a multibyte encoding of the server no byte of a character is ASCII.
-bool IsWordStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
+constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool IsLineBreak(char c) { return c == '\n' || c == '\r'; }
+constexpr bool IsOneOf(char c, std::string_view characters) {
+  return characters.find(c) != std::string_view::npos;
 }
-bool IsWordPart(char c) { return IsWordStart(c) || IsDigit(c) || c == '$'; }
-bool IsLineBreak(char c) { return c == '\n' || c == '\r'; }
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\f' || c == '\v' || IsLineBreak(c); }
 
-bool IsOneOf(char c, std::string_view characters) { return characters.find(c) != std::string_view::npos; }
+/// What a character is, as bits: every statement of a database that has the extension is read by them.
+enum : uint8_t {
+  kWordStart = 1,
+  kWordPart = 2,
+  kSpace = 4,
+  kEndsRun = 8,      ///< ends what may be an e-mail address
+  kBehindWord = 16,  ///< says that the letters before may be a prefix, or part of more
+};
+
+constexpr std::array<uint8_t, 256> MakeKinds() {
+  std::array<uint8_t, 256> kinds{};
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    char c = static_cast<char>(i);
+    // scan.l's ident_start; in a multibyte encoding of the server no byte of a character is ASCII.
+    bool starts_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || i >= 0x80;
+    bool is_space = IsOneOf(c, " \t\f\v\n\r");
+    bool is_part = starts_word || IsDigit(c) || c == '$';
+    bool ends_run = is_space || IsOneOf(c, "'\"(),;");
+    bool is_behind = IsDigit(c) || IsOneOf(c, "$'\"&");
+    kinds[i] = static_cast<uint8_t>((starts_word ? kWordStart : 0) | (is_part ? kWordPart : 0) |
+                                    (is_space ? kSpace : 0) | (ends_run ? kEndsRun : 0) |
+                                    (is_behind ? kBehindWord : 0));
+  }
+  return kinds;
+}
+constexpr std::array<uint8_t, 256> kKinds = MakeKinds();
+
+bool Is(char c, uint8_t kind) { return (kKinds[static_cast<unsigned char>(c)] & kind) != 0; }
+bool IsWordStart(char c) { return Is(c, kWordStart); }
+bool IsWordPart(char c) { return Is(c, kWordPart); }
+bool IsSpace(char c) { return Is(c, kSpace); }
 
 /// 20240101. A phone number, an SSN or a card number has more.
 constexpr size_t kDigitsOfDate = 8;
@@ -44,37 +73,6 @@ void Overwrite(std::span<char> text, char by) {
   for (char& c : text) {
     if (!IsLineBreak(c)) c = by;
   }
-}
-
-/// What every literal has: a quote, an @, two characters that begin a comment or a dollar quote, digits
-/// enough, or a number before a $. Most statements of a prepared application have none of it, and are asked
-/// each time.
-bool MayHoldLiterals(std::string_view sql) {
-  size_t digits = 0;
-  for (size_t i = 0; i < sql.size(); ++i) {
-    char c = sql[i];
-    char next = i + 1 < sql.size() ? sql[i + 1] : '\0';
-    switch (c) {
-      case '\'':
-      case '"':
-      case '@':
-        return true;
-      case '$':
-        if (!IsDigit(next) || (i > 0 && IsWordPart(sql[i - 1]))) return true;
-        break;
-      case '-':
-        if (next == '-') return true;
-        break;
-      case '/':
-        if (next == '*') return true;
-        break;
-      default:
-        if (!IsDigit(c)) break;
-        bool is_hexadecimal = c == '0' && (next == 'x' || next == 'X');
-        if (is_hexadecimal || ++digits >= kHiddenDigits) return true;
-    }
-  }
-  return false;
 }
 
 }  // namespace
@@ -117,16 +115,27 @@ std::string_view Placeholder(Literal::Kind kind) {
   return "'...'";
 }
 
-// Whether the quoting is broken turns out only at the end, so the first pass looks for that alone.
+// Whether the quoting is broken turns out only at the end, so the first pass looks for that; where it is not,
+// it has found the literals, too.
 LiteralScanner::LiteralScanner(std::string_view sql, bool backslash_escapes)
-    : sql_(sql), backslash_escapes_(backslash_escapes) {
+    : sql_(sql), backslash_escapes_(backslash_escapes), has_at_(sql.find('@') != sql.npos) {
   Literal literal;
-  while (Scan(&literal)) {
+  size_t count = 0;
+  for (; Scan(&literal); ++count) {
+    if (count < known_.size()) known_[count] = literal;
   }
-  position_ = literal_end_ = run_end_ = 0;
+  if (cut_ == kNone && count <= known_.size()) {
+    known_count_ = count;
+  } else {
+    position_ = literal_end_ = run_end_ = 0;
+  }
 }
 
 bool LiteralScanner::Next(Literal* literal) {
+  if (given_ < known_count_) {
+    *literal = known_[given_++];
+    return true;
+  }
   size_t start = position_;
   if (start < cut_ && Scan(literal) && literal->begin < cut_) return true;
   if (cut_ == kNone || start == sql_.size()) return false;
@@ -161,36 +170,64 @@ size_t LiteralScanner::WithPrefix(size_t begin) const {
 }
 
 bool LiteralScanner::Scan(Literal* literal) {
-  while (position_ < sql_.size()) {
+  for (;;) {
+    SkipPlain();
+    if (position_ >= sql_.size()) return false;
     size_t begin = position_;
     char c = sql_[begin];
     bool closed = true;
-    if (IsSpace(c)) {
-      ++position_;
-    } else if (StartsWith(begin, "--")) {
+    if (IsPair(begin, '-', '-')) {
       return TakeLiteral(Literal::Kind::kLineComment, begin, EndOfLine(begin), literal);
-    } else if (StartsWith(begin, "/*")) {
+    } else if (IsPair(begin, '/', '*')) {
       TakeLiteral(Literal::Kind::kBlockComment, begin, EndOfBlockComment(begin, &closed), literal);
       complete_ = complete_ && closed;
       return true;
     } else if (StringQuote(begin) != kNone) {
       return ScanString(begin, literal);
-    } else if (c == '"' || StartsWith(begin, "U&\"") || StartsWith(begin, "u&\"")) {
+    } else if (c == '"' || ((c == 'U' || c == 'u') && IsPair(begin + 1, '&', '"'))) {
       if (ScanName(begin, c == '"' ? begin : begin + 2, literal)) return true;
-    } else if (ScanAddress(literal) || ScanDigits(literal)) {
+    } else if ((has_at_ && ScanAddress(literal)) || ScanDigits(literal)) {
       return true;
     }
   }
-  return false;
+}
+
+/// Skips blanks, and the words that most statements consist of: without digits, and no prefix of a string.
+void LiteralScanner::SkipPlain() {
+  size_t position = position_;
+  for (;;) {
+    while (position < sql_.size() && IsSpace(sql_[position])) ++position;
+    size_t end = position;
+    while (end < sql_.size() && IsWordStart(sql_[end])) ++end;
+    bool is_plain = end > position && !has_at_ && (end == sql_.size() || !Is(sql_[end], kBehindWord));
+    if (!is_plain) break;
+    position = end;
+  }
+  position_ = position;
 }
 
 /// Where the quote of a string that starts at `offset` is, or the first dollar of a dollar quote.
 size_t LiteralScanner::StringQuote(size_t offset) const {
-  char c = At(offset);
-  if (c == '\'' || (c == '$' && !DollarDelimiter(offset).empty())) return offset;
-  if (IsOneOf(c, "bBxXeEnN") && At(offset + 1) == '\'') return offset + 1;
-  if (IsOneOf(c, "uU") && StartsWith(offset + 1, "&'")) return offset + 2;
-  return kNone;
+  switch (At(offset)) {
+    case '\'':
+      return offset;
+    case '$':
+      return DollarDelimiter(offset).empty() ? kNone : offset;
+    case 'b':
+    case 'B':
+    case 'x':
+    case 'X':
+    case 'e':
+    case 'E':
+    case 'n':
+    case 'N':
+      return At(offset + 1) == '\'' ? offset + 1 : kNone;
+    case 'u':
+    case 'U':
+      return IsPair(offset + 1, '&', '\'') ? offset + 2 : kNone;
+    default:
+      return kNone;
+  }
 }
 
 /// $$ or $tag$ at `offset`, or nothing.
@@ -229,10 +266,10 @@ size_t LiteralScanner::NextString(size_t end) const {
     if (IsSpace(sql_[end])) {
       line_break = line_break || IsLineBreak(sql_[end]);
       ++end;
-    } else if (StartsWith(end, "--")) {
+    } else if (IsPair(end, '-', '-')) {
       line_break = true;
       end = EndOfLine(end);
-    } else if (StartsWith(end, "/*")) {
+    } else if (IsPair(end, '/', '*')) {
       end = EndOfBlockComment(end, &closed);
     } else {
       // Of several prefixes the last one counts; the hidden form has none.
@@ -257,7 +294,7 @@ size_t LiteralScanner::EndOfString(size_t begin, bool* escapes, bool* closed) co
   *closed = false;
   size_t end = StringQuote(begin) + 1;
   while (end < sql_.size() && !*closed) {
-    if ((*escapes && sql_[end] == '\\') || StartsWith(end, "''")) {
+    if ((*escapes && sql_[end] == '\\') || IsPair(end, '\'', '\'')) {
       end += 2;
     } else {
       *closed = sql_[end++] == '\'';
@@ -302,7 +339,7 @@ size_t LiteralScanner::EndOfRun(size_t begin) const {
   size_t end = begin;
   for (; end < sql_.size(); ++end) {
     char c = sql_[end];
-    if (IsSpace(c) || IsOneOf(c, "'\"(),;") || StartsWith(end, "--") || StartsWith(end, "/*")) break;
+    if (Is(c, kEndsRun) || IsPair(end, '-', '-') || IsPair(end, '/', '*')) break;
     if (end > begin && !IsWordPart(sql_[end - 1]) && !DollarDelimiter(end).empty()) break;
   }
   return std::max(end, begin + 1);
@@ -312,18 +349,19 @@ size_t LiteralScanner::EndOfRun(size_t begin) const {
 bool LiteralScanner::ScanDigits(Literal* literal) {
   size_t begin = position_;
   size_t end = EndOfElement(begin);
-  position_ = std::max(end, begin + (StartsWith(begin, "..") ? 2 : 1));
+  position_ = std::max(end, begin + (IsPair(begin, '.', '.') ? 2 : 1));
   if (end == begin) return false;
   size_t last = begin;
   size_t digits = CountDigitsOf(sql_.substr(begin, end - begin));
-  bool chained = sql_[begin] != '$' && digits > 0;
+  if (digits == 0) return false;  // most words
+  bool chained = sql_[begin] != '$';
   for (size_t next = begin; chained && (next = NextElement(last, end)) != kNone;) {
     last = next;
     end = EndOfElement(last);
     digits += CountDigitsOf(sql_.substr(last, end - last));
   }
-  bool numbered = last == begin && IsNumberedName(sql_.substr(begin, end - begin));
-  bool hidden = digits >= kHiddenDigits && !numbered;
+  bool hidden = digits >= kHiddenDigits;
+  if (hidden && last == begin && IsNumberedName(sql_.substr(begin, end - begin))) hidden = false;
   if (!hidden) {  // the others have their turn, and comments between them
     last = begin;
     end = position_;
@@ -368,7 +406,7 @@ size_t LiteralScanner::NextElement(size_t begin, size_t end) const {
   for (bool closed = true; next < sql_.size() && closed;) {
     if (At(next) == ' ' || At(next) == '\t') {
       ++next;
-    } else if (StartsWith(next, "/*")) {
+    } else if (IsPair(next, '/', '*')) {
       next = EndOfBlockComment(next, &closed);
     } else {
       break;
@@ -382,10 +420,10 @@ size_t LiteralScanner::EndOfBlockComment(size_t begin, bool* closed) const {
   size_t depth = 1;
   size_t end = begin + 2;
   while (end < sql_.size() && depth > 0) {
-    if (StartsWith(end, "/*")) {
+    if (IsPair(end, '/', '*')) {
       ++depth;
       end += 2;
-    } else if (StartsWith(end, "*/")) {
+    } else if (IsPair(end, '*', '/')) {
       --depth;
       end += 2;
     } else {
@@ -399,7 +437,7 @@ size_t LiteralScanner::EndOfBlockComment(size_t begin, bool* closed) const {
 /// Behind the line break.
 size_t LiteralScanner::EndOfLine(size_t begin) const {
   size_t end = std::min(sql_.find_first_of("\r\n", begin), sql_.size());
-  if (StartsWith(end, "\r\n")) return end + 2;
+  if (IsPair(end, '\r', '\n')) return end + 2;
   return std::min(end + 1, sql_.size());
 }
 
@@ -422,12 +460,33 @@ size_t HideLiterals(std::string_view sql, bool backslash_escapes, std::span<char
   return writer.size();
 }
 
-bool HasLiterals(std::string_view sql, bool backslash_escapes) {
-  if (!MayHoldLiterals(sql)) return false;
-  LiteralScanner scanner(sql, backslash_escapes);
-  Literal literal;
-  while (scanner.Next(&literal)) {
-    if (sql.substr(literal.begin, literal.end - literal.begin) != Placeholder(literal.kind)) return true;
+// What every literal has: a quote, an @, two characters that begin a comment or a dollar quote, digits
+// enough, or a number before a $. Most statements of a prepared application have none of it, and are asked
+// each time.
+bool MayHaveLiterals(std::string_view sql) {
+  size_t digits = 0;
+  for (size_t i = 0; i < sql.size(); ++i) {
+    char c = sql[i];
+    char next = i + 1 < sql.size() ? sql[i + 1] : '\0';
+    switch (c) {
+      case '\'':
+      case '"':
+      case '@':
+        return true;
+      case '$':
+        if (!IsDigit(next) || (i > 0 && IsWordPart(sql[i - 1]))) return true;
+        break;
+      case '-':
+        if (next == '-') return true;
+        break;
+      case '/':
+        if (next == '*') return true;
+        break;
+      default:
+        if (!IsDigit(c)) break;
+        bool is_hexadecimal = c == '0' && (next == 'x' || next == 'X');
+        if (is_hexadecimal || ++digits >= kHiddenDigits) return true;
+    }
   }
   return false;
 }

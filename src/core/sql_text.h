@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -26,8 +27,9 @@ size_t HideLiterals(std::string_view sql, bool backslash_escapes, std::span<char
 /// breaks stay: numbers by 0, comments by blanks, all else by dots.
 void BlankLiterals(bool backslash_escapes, std::span<char> sql);
 
-/// HasLiterals: whether HideLiterals would change anything.
-bool HasLiterals(std::string_view sql, bool backslash_escapes);
+/// MayHaveLiterals is quick, and false for most statements of a prepared application: those that HideLiterals
+/// for sure does not change, whatever the escapes.
+bool MayHaveLiterals(std::string_view sql);
 
 /// IsNumberedName: a word with _ before each number of at most eight digits, as partitions are named:
 /// events_20240101.
@@ -67,6 +69,7 @@ class LiteralScanner {
   static constexpr size_t kNone = static_cast<size_t>(-1);
 
   bool Scan(Literal* literal);
+  void SkipPlain();
   bool ScanString(size_t begin, Literal* literal);
   bool ScanName(size_t begin, size_t quote, Literal* literal);
   bool ScanAddress(Literal* literal);
@@ -75,8 +78,8 @@ class LiteralScanner {
   void Break(size_t begin);
 
   char At(size_t offset) const { return offset < sql_.size() ? sql_[offset] : '\0'; }
-  bool StartsWith(size_t offset, std::string_view text) const {
-    return sql_.substr(std::min(offset, sql_.size()), text.size()) == text;
+  bool IsPair(size_t offset, char first, char second) const {
+    return At(offset) == first && At(offset + 1) == second;
   }
   size_t WithPrefix(size_t begin) const;
   size_t StringQuote(size_t offset) const;
@@ -91,6 +94,7 @@ class LiteralScanner {
 
   std::string_view sql_;
   bool backslash_escapes_;
+  bool has_at_;  ///< without an @ there is no e-mail address
   bool complete_ = true;
   size_t position_ = 0;
   size_t literal_end_ = 0;
@@ -98,7 +102,10 @@ class LiteralScanner {
   size_t name_begin_ = 0;  ///< the last quoted name
   size_t name_end_ = 0;
   size_t first_string_ = kNone;
-  size_t cut_ = kNone;  ///< from here on all is hidden
+  size_t cut_ = kNone;            ///< from here on all is hidden
+  std::array<Literal, 8> known_;  ///< the literals, when they are so few and nothing is cut
+  size_t known_count_ = 0;
+  size_t given_ = 0;
 };
 
 /// TextWriter writes to a buffer as much as fits, and no more.

@@ -120,9 +120,10 @@ PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo par
     query = reinterpret_cast<Query*>(RewriteAll(reinterpret_cast<Node*>(query), nullptr));
   }
   bool may_read_stored = MayReadStored(query);  // planning scribbles on it
-  text = CommandTextForOthers(text);
-  PlannedStmt* plan = next_planner != nullptr ? next_planner(query, text, options, parameters)
-                                              : standard_planner(query, text, options, parameters);
+  // PostgreSQL's planner only hands the text on to hooks.
+  PlannedStmt* plan = next_planner != nullptr
+                          ? next_planner(query, CommandTextForOthers(text), options, parameters)
+                          : standard_planner(query, text, options, parameters);
   SealWhatIsRead(plan, may_read_stored);
   return plan;
 }

@@ -30,21 +30,49 @@ void Blank(char* text) {
   if (status != Status::kOk) memset(text, '.', strlen(text));
 }
 
-bool MayHaveLiterals(const char* text) {
-  // A statement is asked about several times in a row. Only one without literals is kept.
-  static char clean[512];
-  static bool clean_setting;
-  if (clean_setting == standard_conforming_strings && clean[0] != '\0' && strcmp(clean, text) == 0)
-    return false;
-  bool has = true;
-  Status status = CallCore([&] {
-    has = HasLiterals(text, !standard_conforming_strings);
-    return Status::kOk;
-  });
-  has = has || status != Status::kOk;
-  if (!has && strlcpy(clean, text, sizeof clean) >= sizeof clean) clean[0] = '\0';
-  if (!has) clean_setting = standard_conforming_strings;
-  return has;
+namespace {
+
+/// The last statement that turned out to be without literals. It is asked about several times in a row, and
+/// when it is executed again. One with literals is not kept: it would outlive its message here.
+struct {
+  char text[512];
+  bool conforming_strings;
+} clean;
+
+bool IsClean(const char* text) {
+  return clean.conforming_strings == standard_conforming_strings && clean.text[0] != '\0' &&
+         strcmp(clean.text, text) == 0;
+}
+
+void KeepClean(const char* text) {
+  if (strlcpy(clean.text, text, sizeof clean.text) >= sizeof clean.text) clean.text[0] = '\0';
+  clean.conforming_strings = standard_conforming_strings;
+}
+
+/// Most statements of a prepared application end here.
+bool IsPlain(const char* text) {
+  if (IsClean(text)) return true;
+  if (MayHaveLiterals(text)) return false;
+  KeepClean(text);
+  return true;
+}
+
+}  // namespace
+
+char* HiddenStatement(const char* text) {
+  if (IsPlain(text)) return nullptr;
+  char* hidden = Hidden(text, HideLiterals);
+  if (strcmp(hidden, text) != 0) return hidden;
+  KeepClean(text);
+  pfree(hidden);
+  return nullptr;
+}
+
+char* BlankedStatement(const char* text) {
+  if (IsPlain(text)) return nullptr;
+  char* copy = pstrdup(text);
+  Blank(copy);
+  return copy;
 }
 
 char* HideLiteralsOf(const char* statement, char* message) {

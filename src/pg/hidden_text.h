@@ -18,8 +18,11 @@ char* Hidden(const char* text, Hider hide, size_t kept = 0);
 /// Blank overwrites the literals of `text`; all of it, should that fail.
 void Blank(char* text);
 
-/// MayHaveLiterals tells whether hiding would change a statement.
-bool MayHaveLiterals(const char* text);
+/// HiddenStatement returns a statement without its literals, palloc'ed; null when it has none.
+char* HiddenStatement(const char* text);
+
+/// BlankedStatement returns a copy with its literals overwritten; null when it is known to have none.
+char* BlankedStatement(const char* text);
 
 /// HideLiteralsOf returns `message` without what it quotes of the literals of `statement`: what stands in the
 /// statement and no more in its hidden form. It is `message` itself, or palloc'ed.

@@ -105,8 +105,9 @@ void HideStatementMessage(ErrorData* error) {
 
 /// The statement that failed. PostgreSQL takes it from a variable of its own.
 void HideStatement(ErrorData* error) {
-  if (error->hide_stmt || debug_query_string == nullptr || !MayHaveLiterals(debug_query_string)) return;
-  char* hidden = Hidden(debug_query_string, HideLiterals);
+  if (error->hide_stmt || debug_query_string == nullptr) return;
+  char* hidden = HiddenStatement(debug_query_string);
+  if (hidden == nullptr) return;
   // After an error, a session's statement is over: PostgreSQL sets the variable to null before it frees
   // memory.
   if (error->elevel >= ERROR && MyBackendType == B_BACKEND) {
@@ -246,7 +247,8 @@ void NoteStatement(ParseState* state, Query* query, JumbleState* jumble) {
   HideActivity();
   // pg_stat_statements, before or behind this hook, leaves out constants and keeps comments. Analysis is
   // over; nobody else looks at the text any more.
-  state->p_sourcetext = CommandTextForOthers(state->p_sourcetext);
+  bool has_others = next_post_parse_analyze != nullptr || post_parse_analyze_hook != NoteStatement;
+  if (has_others) state->p_sourcetext = CommandTextForOthers(state->p_sourcetext);
   if (next_post_parse_analyze != nullptr) next_post_parse_analyze(state, query, jumble);
 }
 
@@ -263,10 +265,9 @@ void NoteValuesInUse() { values_in_use = GetCurrentTransactionStartTimestamp(); 
 
 const char* TextForOthers(const char* text) {
   FindPresence();
-  if (text == nullptr || !IsGuarded() || !MayHaveLiterals(text)) return text;
-  char* copy = pstrdup(text);
-  Blank(copy);
-  return copy;
+  if (text == nullptr || !IsGuarded()) return text;
+  const char* blanked = BlankedStatement(text);
+  return blanked != nullptr ? blanked : text;
 }
 
 const char* CommandTextForOthers(const char* text) {
@@ -283,8 +284,8 @@ void HideActivity() {
   TimestampTz statement = GetCurrentStatementStartTimestamp();
   if (statement == hidden_activity || !IsGuarded() || debug_query_string == nullptr) return;
   hidden_activity = statement;
-  if (!MayHaveLiterals(debug_query_string)) return;
-  char* hidden = Hidden(debug_query_string, HideLiterals);
+  char* hidden = HiddenStatement(debug_query_string);
+  if (hidden == nullptr) return;
   pgstat_report_activity(STATE_RUNNING, hidden);
   pfree(hidden);
 }

@@ -89,13 +89,13 @@ void Finish(QueryDesc* query) {
 /// Whoever keeps the text of the statement (pg_stat_statements, auto_explain) takes it now.
 void End(QueryDesc* query) {
   if (depth == 0) CarryOverAccess();
+  if (next_end == nullptr) {
+    standard_ExecutorEnd(query);
+    return;
+  }
   const char* text = query->sourceText;
   query->sourceText = CommandTextForOthers(text);
-  if (next_end != nullptr) {
-    next_end(query);
-  } else {
-    standard_ExecutorEnd(query);
-  }
+  next_end(query);
   // Of a function's statement it is a copy for this call alone; the other lives with the client's message.
   if (query->sourceText != text && text != debug_query_string) pfree(const_cast<char*>(query->sourceText));
   query->sourceText = text;

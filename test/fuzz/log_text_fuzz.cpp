@@ -1,5 +1,5 @@
-// HideLiterals, BlankLiterals, HasLiterals, and the functions for the log's other texts. Input: a byte whose
-// lowest bit is backslash_escapes, then the text.
+// HideLiterals, BlankLiterals, MayHaveLiterals, and the functions for the log's other texts. Input: a byte
+// whose lowest bit is backslash_escapes, then the text.
 
 #include <algorithm>
 #include <string>
@@ -51,8 +51,7 @@ std::string HiddenBy(Hide hide, std::string_view text, bool backslash_escapes) {
 void CheckLiterals(std::string_view sql, bool backslash_escapes) {
   std::string hidden = HiddenBy(HideLiterals, sql, backslash_escapes);
   CheckNumbers(hidden);
-  Check(HasLiterals(sql, backslash_escapes) == (hidden != sql),
-        "a statement with literals changes, no other");
+  Check(MayHaveLiterals(sql) || hidden == sql, "a statement that changes may have literals");
   Check(HiddenBy(HideLiterals, hidden, backslash_escapes) == hidden, "what is hidden stays as it is");
   std::string blanked(sql);
   BlankLiterals(backslash_escapes, blanked);
