@@ -131,7 +131,32 @@ SELECT tenant, ssn FROM tenants WHERE tenant = 1;
 SELECT statement, (error_of(statement)).state FROM unnest(ARRAY['SELECT FROM tenants WHERE pii_blind_index(ssn) > ''00010000000000000000000000000000''',
     'EXPLAIN SELECT FROM tenants WHERE pii_blind_index(ssn) = ''00010000000000000000000000000000''', 'INSERT INTO tenants VALUES (3, ''1'')',
     'UPDATE tenants SET tenant = 4 WHERE tenant = 1', 'EXPLAIN UPDATE tenants SET tenant = 4 WHERE tenant = 1', 'DELETE FROM tenants WHERE tenant = 2']) AS statement;
+-- What an index asks for is remembered; who has it is asked each time.
 RESET ROLE;
+SELECT pii_grant('regress_clerk', 'ssn', 'SEARCH');
+SET ROLE regress_clerk;
+INSERT INTO tenants VALUES (5, '5');
+RESET ROLE;
+SELECT pii_revoke('regress_clerk', 'ssn', 'SEARCH');
+SET ROLE regress_clerk;
+SELECT (error_of('INSERT INTO tenants VALUES (6, ''6'')')).state;
+
+-- So is what a function is, until it becomes another one.
+RESET ROLE;
+CREATE FUNCTION index_of(pii_text) RETURNS pii_blind_index LANGUAGE c IMMUTABLE STRICT AS '$libdir/pii', 'pii_blind_index';
+CREATE TABLE hashed (ssn pii_text(ssn));
+CREATE INDEX ON hashed (index_of(ssn));
+GRANT SELECT ON hashed TO regress_clerk;
+CREATE OR REPLACE FUNCTION index_of(pii_text) RETURNS pii_blind_index LANGUAGE c IMMUTABLE STRICT AS '$libdir/pii', 'pii_key_version';
+SET ROLE regress_clerk;
+SELECT FROM hashed WHERE index_of(ssn) > '00010000000000000000000000000000';
+RESET ROLE;
+CREATE OR REPLACE FUNCTION index_of(pii_text) RETURNS pii_blind_index LANGUAGE c IMMUTABLE STRICT AS '$libdir/pii', 'pii_blind_index';
+SET ROLE regress_clerk;
+SELECT (error_of('SELECT FROM hashed WHERE index_of(ssn) > ''00010000000000000000000000000000''')).state;
+RESET ROLE;
+DROP TABLE hashed;
+DROP FUNCTION index_of;
 RESET enable_seqscan;
 
 -- Verification.

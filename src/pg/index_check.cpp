@@ -23,59 +23,129 @@
 namespace pii {
 namespace {
 
-/// Asks for SEARCH on what a column declares, or on all that is in it.
-void CheckClass(Oid table, AttrNumber column, int32 modifier) {
-  if (modifier < 0 && FindAttributeColumnsAt(table, column).value != 0) {
-    RequireSearchOfTable(table);
+/// What the use of an index takes: SEARCH on no class, on one, or on what has to be looked at each time.
+struct Demand {
+  enum class Kind : uint8_t { kUnknown, kNothing, kOneClass, kMore };
+
+  Oid index;
+  Kind kind;
+  int32 class_id;
+
+  void Add(int32 more) {
+    bool is_same = kind == Kind::kNothing || (kind == Kind::kOneClass && class_id == more);
+    kind = is_same ? Kind::kOneClass : Kind::kMore;
+    class_id = more;
+  }
+};
+
+/// Looks at an index of a table: asks for the privileges, or just notes which.
+struct Look {
+  Oid table;
+  Demand* noted;  ///< null: asks
+};
+
+/// For SEARCH on what a column declares, or on all that is in it.
+void LookAtClass(const Look& look, AttrNumber column, int32 modifier) {
+  bool is_of_attributes = modifier < 0 && FindAttributeColumnsAt(look.table, column).value != 0;
+  if (look.noted != nullptr) {
+    look.noted->Add(modifier);
+    if (is_of_attributes) look.noted->kind = Demand::Kind::kMore;
+  } else if (is_of_attributes) {
+    RequireSearchOfTable(look.table);
   } else {
     RequirePrivilege(kSearch, modifier);
   }
 }
 
-/// Asks for SEARCH on the class of every keyed hash in an expression of a table (an Oid).
-bool CheckExpression(Node* node, void* table) {
+/// For SEARCH on the class of every keyed hash in an expression.
+bool LookAtExpression(Node* node, void* context) {
   if (node == nullptr) return false;
+  const Look& look = *static_cast<Look*>(context);
   if (IsA(node, FuncExpr)) {
     auto* call = reinterpret_cast<FuncExpr*>(node);
     if (IsOwnFunction(call->funcid, "pii_blind_index") || IsOwnFunction(call->funcid, "pii_word_index")) {
       auto* value = static_cast<Node*>(linitial(call->args));
       Transform transform;
-      CheckClass(*static_cast<Oid*>(table), SourceColumn(node, &transform), DeclaredModifier(value));
+      LookAtClass(look, SourceColumn(node, &transform), DeclaredModifier(value));
     }
-    if (IsDocumentIndex(node)) RequirePrivilege(kSearch, ClassOfDocumentIndex(node));
+    if (IsDocumentIndex(node) && look.noted != nullptr) look.noted->kind = Demand::Kind::kMore;
+    if (IsDocumentIndex(node) && look.noted == nullptr) RequirePrivilege(kSearch, ClassOfDocumentIndex(node));
   }
-  return WalkExpression(node, CheckExpression, table);
+  return WalkExpression(node, LookAtExpression, context);
 }
 
-/// Asks for SEARCH on the class of a sealed column that is a key itself, which a hash index allows.
-void CheckColumn(Relation index, int key) {
+/// For SEARCH on the class of a sealed column that is a key itself, which a hash index allows.
+void LookAtColumn(const Look& look, Relation index, int key) {
   AttrNumber number = index->rd_index->indkey.values[key];
   if (number <= 0) return;
   Oid type;
   int32 modifier;
   Oid collation;
-  get_atttypetypmodcoll(index->rd_index->indrelid, number, &type, &modifier, &collation);
+  get_atttypetypmodcoll(look.table, number, &type, &modifier, &collation);
   if (!IsOwnType(type, "pii_text_in")) return;
   getBaseTypeAndTypmod(type, &modifier);
-  CheckClass(index->rd_index->indrelid, number, modifier);
+  LookAtClass(look, number, modifier);
 }
 
-/// Checks the keys of an index among `columns` (as pull_varattnos gives them); all of them, when that is
+/// Looks at the keys of an index among `columns` (as pull_varattnos gives them); all of them, when that is
 /// null.
-void CheckKeys(Relation index, const Bitmapset* columns) {
+void LookAtKeys(Look look, Relation index, const Bitmapset* columns) {
   for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
     if (columns != nullptr && !bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, columns)) continue;
-    CheckExpression(KeyExpression(index, i), &index->rd_index->indrelid);
-    CheckColumn(index, i);
+    LookAtExpression(KeyExpression(index, i), &look);
+    LookAtColumn(look, index, i);
   }
+}
+
+/// What is known of indexes, until PostgreSQL says that some table, index or function has changed. Which
+/// privileges somebody has is asked each time.
+constexpr Oid kMostKnown = 256;
+Demand known[kMostKnown];
+uint64 changes;  ///< may come while an index is looked at
+
+void Forget() {
+  ++changes;
+  memset(static_cast<void*>(known), 0, sizeof known);
+}
+
+void WatchCatalogs() {
+  static bool is_watching;
+  if (is_watching) return;
+  CacheRegisterRelcacheCallback([](Datum, Oid) { Forget(); }, Datum(0));
+  CacheRegisterSyscacheCallback(
+      PROCOID, [](Datum, int, uint32) { Forget(); }, Datum(0));
+  is_watching = true;
+}
+
+Demand DemandOf(Oid index_oid) {
+  Demand* place = &known[index_oid % kMostKnown];
+  if (place->index == index_oid) return *place;
+  WatchCatalogs();
+  uint64 changes_before = changes;
+  Demand demand{index_oid, Demand::Kind::kNothing, 0};
+  Relation index = index_open(index_oid, AccessShareLock);
+  Look look{index->rd_index->indrelid, &demand};
+  LookAtExpression(reinterpret_cast<Node*>(RelationGetIndexPredicate(index)), &look);
+  LookAtKeys(look, index, nullptr);
+  index_close(index, NoLock);
+  if (changes == changes_before) *place = demand;
+  return demand;
+}
+
+/// May the current user use all of an index? Then it does not matter what of it a plan uses.
+bool MayUse(Oid index) {
+  Demand demand = DemandOf(index);
+  if (demand.kind == Demand::Kind::kNothing) return true;
+  return demand.kind == Demand::Kind::kOneClass && (PrivilegesOn(demand.class_id) & kSearch) != 0;
 }
 
 void CheckTable(Relation table) {
   List* indexes = RelationGetIndexList(table);
   ListCell* cell;
   foreach (cell, indexes) {
+    if (MayUse(lfirst_oid(cell))) continue;
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    CheckKeys(index, nullptr);
+    LookAtKeys({RelationGetRelid(table), nullptr}, index, nullptr);
     index_close(index, NoLock);
   }
   list_free(indexes);
@@ -83,12 +153,14 @@ void CheckTable(Relation table) {
 
 /// The columns of the index that a scan has conditions on or gives away.
 void CheckScan(Oid index_oid, std::initializer_list<List*> expressions) {
+  if (MayUse(index_oid)) return;
   Bitmapset* columns = nullptr;
   for (List* list : expressions) pull_varattnos(reinterpret_cast<Node*>(list), INDEX_VAR, &columns);
   Relation index = index_open(index_oid, AccessShareLock);
+  Look look{index->rd_index->indrelid, nullptr};
   // A condition that the index was made for is not evaluated again.
-  CheckExpression(reinterpret_cast<Node*>(RelationGetIndexPredicate(index)), &index->rd_index->indrelid);
-  if (columns != nullptr) CheckKeys(index, columns);
+  LookAtExpression(reinterpret_cast<Node*>(RelationGetIndexPredicate(index)), &look);
+  if (columns != nullptr) LookAtKeys(look, index, columns);
   index_close(index, NoLock);
   bms_free(columns);
 }
