@@ -21,6 +21,7 @@ enum : uint8_t {
   kSpace = 4,
   kEndsRun = 8,      ///< ends what may be an e-mail address
   kBehindWord = 16,  ///< says that the letters before may be a prefix, or part of more
+  kAlone = 32,       ///< begins nothing, whatever follows
 };
 
 constexpr std::array<uint8_t, 256> MakeKinds() {
@@ -33,9 +34,10 @@ constexpr std::array<uint8_t, 256> MakeKinds() {
     bool is_part = starts_word || IsDigit(c) || c == '$';
     bool ends_run = is_space || IsOneOf(c, "'\"(),;");
     bool is_behind = IsDigit(c) || IsOneOf(c, "$'\"&");
-    kinds[i] = static_cast<uint8_t>((starts_word ? kWordStart : 0) | (is_part ? kWordPart : 0) |
-                                    (is_space ? kSpace : 0) | (ends_run ? kEndsRun : 0) |
-                                    (is_behind ? kBehindWord : 0));
+    kinds[i] =
+        static_cast<uint8_t>((starts_word ? kWordStart : 0) | (is_part ? kWordPart : 0) |
+                             (is_space ? kSpace : 0) | (ends_run ? kEndsRun : 0) |
+                             (is_behind ? kBehindWord : 0) | (IsOneOf(c, "(),;=*<>+[]|:") ? kAlone : 0));
   }
   return kinds;
 }
@@ -192,15 +194,29 @@ bool LiteralScanner::Scan(Literal* literal) {
   }
 }
 
-/// Skips blanks, and the words that most statements consist of: without digits, and no prefix of a string.
+/// Skips what most of a statement is: blanks, operators, words without digits that are no prefix of a string,
+/// and quoted names of letters alone. In a text with an @ they may be part of an e-mail address.
 void LiteralScanner::SkipPlain() {
   size_t position = position_;
-  for (;;) {
-    while (position < sql_.size() && IsSpace(sql_[position])) ++position;
-    size_t end = position;
+  while (position < sql_.size()) {
+    char c = sql_[position];
+    if (IsSpace(c) || (!has_at_ && Is(c, kAlone))) {
+      ++position;
+      continue;
+    }
+    if (has_at_) break;
+    bool is_name = c == '"';
+    size_t end = is_name ? position + 1 : position;
     while (end < sql_.size() && IsWordStart(sql_[end])) ++end;
-    bool is_plain = end > position && !has_at_ && (end == sql_.size() || !Is(sql_[end], kBehindWord));
-    if (!is_plain) break;
+    if (is_name) {
+      bool is_plain = At(end) == '"' && end - position <= kNameCapacity;
+      char next = At(end + 1);
+      if (!is_plain || IsWordPart(next) || IsOneOf(next, "'\"")) break;
+      name_begin_ = position;
+      name_end_ = ++end;
+    } else if (end == position || Is(At(end), kBehindWord)) {
+      break;
+    }
     position = end;
   }
   position_ = position;
