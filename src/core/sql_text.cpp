@@ -149,6 +149,7 @@ bool LiteralScanner::Next(Literal* literal) {
 bool LiteralScanner::TakeLiteral(Literal::Kind kind, size_t begin, size_t end, Literal* literal) {
   *literal = {kind, std::max(begin, literal_end_), end};
   position_ = literal_end_ = end;
+  literal_joins_ = end > 0 && BelongsToAddress(end - 1);
   return true;
 }
 
@@ -335,16 +336,21 @@ bool LiteralScanner::ScanName(size_t begin, size_t quote, Literal* literal) {
   return TakeLiteral(Literal::Kind::kName, begin, end, literal);
 }
 
+bool LiteralScanner::BelongsToAddress(size_t offset) const {
+  return IsWordPart(At(offset)) || At(offset) == '"';
+}
+
 /// An e-mail address without quotes: the characters up to the next blank, quote, parenthesis or comma, when
 /// an @ between two words is among them.
 bool LiteralScanner::ScanAddress(Literal* literal) {
   size_t begin = position_;
   if (begin < run_end_) return false;
   run_end_ = EndOfRun(begin);
-  auto belongs = [this](size_t offset) { return IsWordPart(At(offset)) || At(offset) == '"'; };
   bool found = false;
   for (size_t at = std::max<size_t>(begin, 1); at < run_end_ && !found; ++at) {
-    found = sql_[at] == '@' && belongs(at - 1) && belongs(at + 1);
+    // A literal directly before may be overwritten by now.
+    found = sql_[at] == '@' && (at == literal_end_ ? literal_joins_ : BelongsToAddress(at - 1)) &&
+            BelongsToAddress(at + 1);
   }
   if (!found) return false;
   if (IsOneOf(At(run_end_), "'\"$")) Break(begin);

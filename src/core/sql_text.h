@@ -73,6 +73,7 @@ class LiteralScanner {
   bool ScanString(size_t begin, Literal* literal);
   bool ScanName(size_t begin, size_t quote, Literal* literal);
   bool ScanAddress(Literal* literal);
+  bool BelongsToAddress(size_t offset) const;
   bool ScanDigits(Literal* literal);
   bool TakeLiteral(Literal::Kind kind, size_t begin, size_t end, Literal* literal);
   void Break(size_t begin);
@@ -98,8 +99,9 @@ class LiteralScanner {
   bool complete_ = true;
   size_t position_ = 0;
   size_t literal_end_ = 0;
-  size_t run_end_ = 0;     ///< no e-mail address before it
-  size_t name_begin_ = 0;  ///< the last quoted name
+  bool literal_joins_ = false;  ///< its last byte may stand before the @ of an e-mail address
+  size_t run_end_ = 0;          ///< no e-mail address before it
+  size_t name_begin_ = 0;       ///< the last quoted name
   size_t name_end_ = 0;
   size_t first_string_ = kNone;
   size_t cut_ = kNone;            ///< from here on all is hidden

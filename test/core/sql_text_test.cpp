@@ -264,6 +264,7 @@ TEST(BlankLiterals, FindsWhatIsHidden) {
   std::string_view sql = "U&U&$$a$$@0x1f";
   EXPECT_EQ(Hidden(sql), "'...'...");
   EXPECT_EQ(Blanked(std::string(sql)), "..............");
+  EXPECT_EQ(Blanked("a1-2 34567ia@b.c 'x"), "................ '.");
 }
 
 TEST(HideLiterals, HidesManyLiterals) {
