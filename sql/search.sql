@@ -26,7 +26,18 @@ CREATE UNIQUE INDEX customers_email ON customers (email_key);
 ANALYZE customers, orders;
 EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE ssn = '000 000 001';
 EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE '000 000 001'::varchar = ssn;
+-- A search for one value is one descent, cheaper than a few rows, for the generic plan as well.
 EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE email = 'USER1@example.org' AND id < 10;
+PREPARE by_ssn(text) AS SELECT id FROM customers WHERE ssn = $1;
+EXECUTE by_ssn('000 000 001');
+EXECUTE by_ssn('000 000 001');
+EXECUTE by_ssn('000 000 001');
+EXECUTE by_ssn('000 000 001');
+EXECUTE by_ssn('000 000 001');
+EXECUTE by_ssn('000 000 002');
+EXECUTE by_ssn('000 000 002');
+SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = 'by_ssn';
+DEALLOCATE by_ssn;
 EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE ssn IN ('000 000 001', '000 000 002');
 EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE ssn = '000 000 001' OR email = 'user2@example.org';
 EXPLAIN (COSTS OFF) SELECT c.id FROM customers c JOIN orders o USING (ssn);

@@ -13,6 +13,7 @@
 extern "C" {
 #include "postgres.h"
 
+#include "access/amapi.h"
 #include "access/detoast.h"
 #include "access/genam.h"
 #include "access/gin.h"
@@ -230,6 +231,14 @@ inline Oid AnalyzedTable(const VacAttrStats* stats) {
 #else
   return stats->attr->attrelid;
 #endif
+}
+
+/// What an access method estimates the cost of its indexes by. PostgreSQL 15 declares it in the C manner.
+inline amcostestimate_function CostEstimateOf(const IndexOptInfo* index) {
+  return reinterpret_cast<amcostestimate_function>(index->amcostestimate);
+}
+inline void SetCostEstimate(IndexOptInfo* index, amcostestimate_function estimate) {
+  index->amcostestimate = reinterpret_cast<decltype(index->amcostestimate)>(estimate);
 }
 
 /// True while this process runs ANALYZE. Only with track_activities, which is on by default.

@@ -8,6 +8,7 @@
 // 2. The support function answers pii_blind_index(ssn) = ANY (pii_search_terms(x, 'ssn')): a term for each
 //    enabled index key version, so that nothing is missed while they rotate. (PostgreSQL treats LIKE in this
 //    way: SupportRequestIndexCondition.)
+//    What a search for so many terms costs the planner is told then, too.
 // 3. When all paths of the table are made the alias gets the keys that the index really has, which the plan
 //    is made and checked from.
 //
@@ -31,6 +32,62 @@ namespace {
 get_relation_info_hook_type next_relation_info;
 get_index_stats_hook_type next_index_stats;
 set_rel_pathlist_hook_type next_pathlist;
+
+// Costs.
+
+/// The array of a condition on the terms of one value; null for any other condition.
+FuncExpr* TermsOfOneValue(Node* clause) {
+  if (!IsA(clause, ScalarArrayOpExpr)) return nullptr;
+  auto* array = static_cast<Node*>(lsecond(reinterpret_cast<ScalarArrayOpExpr*>(clause)->args));
+  if (!IsA(array, FuncExpr)) return nullptr;
+  auto* call = reinterpret_cast<FuncExpr*>(array);
+  bool is_one = IsOwnFunction(call->funcid, "pii_search_terms_of_value") ||
+                IsOwnFunction(call->funcid, "pii_search_terms");
+  return is_one ? call : nullptr;
+}
+
+/// The same condition on an array whose size can be seen, for estimates alone: PostgreSQL takes one that it
+/// does not know for ten elements, and ten descents. There is one term for each enabled key version.
+RestrictInfo* WithKnownSize(RestrictInfo* condition, size_t terms) {
+  FuncExpr* call = TermsOfOneValue(reinterpret_cast<Node*>(condition->clause));
+  if (call == nullptr) return condition;
+  ArrayExpr* array = makeNode(ArrayExpr);
+  array->array_typeid = call->funcresulttype;
+  array->element_typeid = get_element_type(call->funcresulttype);
+  array->location = -1;
+  for (size_t i = 0; i < terms; ++i) array->elements = lappend(array->elements, linitial(call->args));
+  ScalarArrayOpExpr* any = makeNode(ScalarArrayOpExpr);
+  *any = *reinterpret_cast<ScalarArrayOpExpr*>(condition->clause);
+  any->args = list_make2(linitial(any->args), array);
+  RestrictInfo* sized = makeNode(RestrictInfo);
+  *sized = *condition;
+  sized->clause = reinterpret_cast<Expr*>(any);
+  sized->norm_selec = -1;  // what is known of the other's
+  sized->outer_selec = -1;
+  return sized;
+}
+
+IndexOptInfo* OriginalOf(const IndexOptInfo* candidate);
+
+void EstimateCost(PlannerInfo* root, IndexPath* path, double loops, Cost* startup, Cost* total,
+                  Selectivity* selectivity, double* correlation, double* pages) {
+  size_t terms = HasKeys() ? CurrentProtector()->index_versions().size() : 1;
+  IndexPath sized = *path;
+  sized.indexclauses = NIL;
+  ListCell* cell;
+  foreach (cell, path->indexclauses) {
+    IndexClause* clause = makeNode(IndexClause);
+    *clause = *static_cast<IndexClause*>(lfirst(cell));
+    List* conditions = NIL;
+    ListCell* condition;
+    foreach (condition, clause->indexquals)
+      conditions = lappend(conditions, WithKnownSize(static_cast<RestrictInfo*>(lfirst(condition)), terms));
+    clause->indexquals = conditions;
+    sized.indexclauses = lappend(sized.indexclauses, clause);
+  }
+  CostEstimateOf(OriginalOf(path->indexinfo))(root, &sized, loops, startup, total, selectivity, correlation,
+                                              pages);
+}
 
 // Aliases.
 
@@ -65,6 +122,7 @@ IndexOptInfo* MakeAlias(Relation table, const IndexOptInfo* index) {
       alias->sortopfamily = nullptr;
       // `ssn IS NULL` would be taken as it is, and not be found in the index in step 3.
       alias->amsearchnulls = false;
+      SetCostEstimate(alias, EstimateCost);
       // Such an index (hash) takes `= ANY` in bitmap scans alone.
       if (!index->amsearcharray) alias->amhasgettuple = false;
     }
