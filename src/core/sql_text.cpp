@@ -34,10 +34,10 @@ constexpr std::array<uint8_t, 256> MakeKinds() {
     bool is_part = starts_word || IsDigit(c) || c == '$';
     bool ends_run = is_space || IsOneOf(c, "'\"(),;");
     bool is_behind = IsDigit(c) || IsOneOf(c, "$'\"&");
-    kinds[i] =
-        static_cast<uint8_t>((starts_word ? kWordStart : 0) | (is_part ? kWordPart : 0) |
-                             (is_space ? kSpace : 0) | (ends_run ? kEndsRun : 0) |
-                             (is_behind ? kBehindWord : 0) | (IsOneOf(c, "(),;=*<>+[]|:") ? kAlone : 0));
+    kinds[i] = static_cast<uint8_t>((starts_word ? kWordStart : 0) | (is_part ? kWordPart : 0) |
+                                    (is_space ? kSpace : 0) | (ends_run ? kEndsRun : 0) |
+                                    (is_behind ? kBehindWord : 0) |
+                                    (is_space || IsOneOf(c, "(),;=*<>+[]|:") ? kAlone : 0));
   }
   return kinds;
 }
@@ -196,26 +196,27 @@ bool LiteralScanner::Scan(Literal* literal) {
 }
 
 /// Skips what most of a statement is: blanks, operators, words without digits that are no prefix of a string,
-/// and quoted names of letters alone. In a text with an @ they may be part of an e-mail address.
+/// and quoted names of letters alone. In a text with an @, only what ends before it could come.
 void LiteralScanner::SkipPlain() {
   size_t position = position_;
   while (position < sql_.size()) {
     char c = sql_[position];
-    if (IsSpace(c) || (!has_at_ && Is(c, kAlone))) {
-      ++position;
-      continue;
-    }
-    if (has_at_) break;
     bool is_name = c == '"';
-    size_t end = is_name ? position + 1 : position;
-    while (end < sql_.size() && IsWordStart(sql_[end])) ++end;
+    size_t end = position;
+    if (Is(c, kAlone)) {
+      ++end;
+    } else {
+      if (is_name) ++end;
+      while (end < sql_.size() && IsWordStart(sql_[end])) ++end;
+      if (end == position || (!is_name && Is(At(end), kBehindWord))) break;
+    }
     if (is_name) {
       bool is_plain = At(end) == '"' && end - position <= kNameCapacity;
-      char next = At(end + 1);
-      if (!is_plain || IsWordPart(next) || IsOneOf(next, "'\"")) break;
+      char next = At(++end);
+      if (!is_plain || IsWordPart(next) || IsOneOf(next, "'\"@")) break;
       name_begin_ = position;
-      name_end_ = ++end;
-    } else if (end == position || Is(At(end), kBehindWord)) {
+      name_end_ = end;
+    } else if (has_at_ && !Is(c, kEndsRun) && !Is(At(end), kEndsRun)) {
       break;
     }
     position = end;

@@ -45,7 +45,12 @@ bool IsClean(const char* text) {
 }
 
 void KeepClean(const char* text) {
-  if (strlcpy(clean.text, text, sizeof clean.text) >= sizeof clean.text) clean.text[0] = '\0';
+  size_t size = strlen(text) + 1;
+  if (size > sizeof clean.text) {
+    clean.text[0] = '\0';
+  } else {
+    memcpy(clean.text, text, size);
+  }
   clean.conforming_strings = standard_conforming_strings;
 }
 
