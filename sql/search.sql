@@ -38,6 +38,10 @@ EXECUTE by_ssn('000 000 002');
 EXECUTE by_ssn('000 000 002');
 SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = 'by_ssn';
 DEALLOCATE by_ssn;
+-- The planner computes no terms.
+SELECT sum(searched) AS before FROM pii_stat_access WHERE database = current_database() AND class = 'ssn' \gset
+SELECT id FROM customers WHERE ssn = '000 000 002';
+SELECT sum(searched) - :before AS searched FROM pii_stat_access WHERE database = current_database() AND class = 'ssn';
 EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE ssn IN ('000 000 001', '000 000 002');
 EXPLAIN (COSTS OFF) SELECT id FROM customers WHERE ssn = '000 000 001' OR email = 'user2@example.org';
 EXPLAIN (COSTS OFF) SELECT c.id FROM customers c JOIN orders o USING (ssn);

@@ -47,23 +47,31 @@ FuncExpr* TermsOfOneValue(Node* clause) {
 }
 
 /// The same condition on an array whose size can be seen, for estimates alone: PostgreSQL takes one that it
-/// does not know for ten elements, and ten descents. There is one term for each enabled key version.
-RestrictInfo* WithKnownSize(RestrictInfo* condition, size_t terms) {
+/// does not know for ten elements, and ten descents. There is one term for each enabled key version. How many
+/// rows it finds is estimated by it, too, since for that PostgreSQL would compute the terms of a literal.
+RestrictInfo* WithKnownSize(PlannerInfo* root, Index table, RestrictInfo* condition, size_t terms) {
   FuncExpr* call = TermsOfOneValue(reinterpret_cast<Node*>(condition->clause));
   if (call == nullptr) return condition;
+  Param* term = makeNode(Param);  // an unknown value, that nobody sets
+  term->paramkind = PARAM_EXEC;
+  term->paramid = -1;
+  term->paramtype = get_element_type(call->funcresulttype);
+  term->paramtypmod = -1;
+  term->location = -1;
   ArrayExpr* array = makeNode(ArrayExpr);
   array->array_typeid = call->funcresulttype;
-  array->element_typeid = get_element_type(call->funcresulttype);
+  array->element_typeid = term->paramtype;
   array->location = -1;
-  for (size_t i = 0; i < terms; ++i) array->elements = lappend(array->elements, linitial(call->args));
+  for (size_t i = 0; i < terms; ++i) array->elements = lappend(array->elements, term);
   ScalarArrayOpExpr* any = makeNode(ScalarArrayOpExpr);
   *any = *reinterpret_cast<ScalarArrayOpExpr*>(condition->clause);
   any->args = list_make2(linitial(any->args), array);
   RestrictInfo* sized = makeNode(RestrictInfo);
   *sized = *condition;
   sized->clause = reinterpret_cast<Expr*>(any);
-  sized->norm_selec = -1;  // what is known of the other's
-  sized->outer_selec = -1;
+  // PostgreSQL keeps it there for the other paths, where it depends on no other table.
+  clause_selectivity(root, reinterpret_cast<Node*>(sized), static_cast<int>(table), JOIN_INNER, nullptr);
+  condition->norm_selec = sized->norm_selec;
   return sized;
 }
 
@@ -81,7 +89,8 @@ void EstimateCost(PlannerInfo* root, IndexPath* path, double loops, Cost* startu
     List* conditions = NIL;
     ListCell* condition;
     foreach (condition, clause->indexquals)
-      conditions = lappend(conditions, WithKnownSize(static_cast<RestrictInfo*>(lfirst(condition)), terms));
+      conditions = lappend(conditions, WithKnownSize(root, path->indexinfo->rel->relid,
+                                                     static_cast<RestrictInfo*>(lfirst(condition)), terms));
     clause->indexquals = conditions;
     sized.indexclauses = lappend(sized.indexclauses, clause);
   }
