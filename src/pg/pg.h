@@ -233,10 +233,7 @@ inline Oid AnalyzedTable(const VacAttrStats* stats) {
 #endif
 }
 
-/// What an access method estimates the cost of its indexes by. PostgreSQL 15 declares it in the C manner.
-inline amcostestimate_function CostEstimateOf(const IndexOptInfo* index) {
-  return reinterpret_cast<amcostestimate_function>(index->amcostestimate);
-}
+/// Sets what the cost of an index is estimated by. PostgreSQL 15 declares it in the C manner.
 inline void SetCostEstimate(IndexOptInfo* index, amcostestimate_function estimate) {
   index->amcostestimate = reinterpret_cast<decltype(index->amcostestimate)>(estimate);
 }

@@ -75,8 +75,6 @@ RestrictInfo* WithKnownSize(PlannerInfo* root, Index table, RestrictInfo* condit
   return sized;
 }
 
-IndexOptInfo* OriginalOf(const IndexOptInfo* candidate);
-
 void EstimateCost(PlannerInfo* root, IndexPath* path, double loops, Cost* startup, Cost* total,
                   Selectivity* selectivity, double* correlation, double* pages) {
   size_t terms = HasKeys() ? CurrentProtector()->index_versions().size() : 1;
@@ -94,8 +92,9 @@ void EstimateCost(PlannerInfo* root, IndexPath* path, double loops, Cost* startu
     clause->indexquals = conditions;
     sized.indexclauses = lappend(sized.indexclauses, clause);
   }
-  CostEstimateOf(OriginalOf(path->indexinfo))(root, &sized, loops, startup, total, selectivity, correlation,
-                                              pages);
+  IndexAmRoutine* method = GetIndexAmRoutineByAmId(path->indexinfo->relam, false);
+  method->amcostestimate(root, &sized, loops, startup, total, selectivity, correlation, pages);
+  pfree(method);
 }
 
 // Aliases.
