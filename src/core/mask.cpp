@@ -150,10 +150,12 @@ size_t MaskName(std::string_view value, std::span<char> out) {
   offset = 0;
   for (;;) {
     std::string_view word = NextWord(value, &offset);
-    if (word.empty()) return writer.size();
+    if (word.empty()) break;
     if (writer.size() > 0) writer.Put(" ");
     writer.Put(FirstCharacter(word)).Put(kStars);
   }
+  // Short words make a mask longer than they are. One that is too long for a value would pass for data.
+  return writer.size() <= kMaxMaskedSize ? writer.size() : Write(out, kHidden);
 }
 
 bool AllLetters(std::string_view text) {
