@@ -192,8 +192,8 @@ Status Normalize(const PiiClass& pii_class, std::string_view value, std::span<ch
   *size = 0;
   if (pii_class.normalizer == Normalizer::kNone) return Status::kNotSearchable;
   if (!IsValidUtf8(value)) return Status::kInvalidUtf8;
-  // Numbers, dates and addresses have the shape of their class where the normaliser understands them; other
-  // normalisers understand everything.
+  // Numbers, dates and IP addresses have the shape of their class where the normaliser understands them;
+  // other normalisers understand everything.
   switch (pii_class.normalizer) {
     case Normalizer::kNone:
       break;

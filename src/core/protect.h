@@ -108,8 +108,8 @@ class Protector {
                     std::span<BlindIndexValue> words, size_t* count);
 
   /// Equal tells whether two values are equal: their normalised forms are, each by its own class. `scratch`
-  /// takes both forms (NormalizedBound each) and is wiped; values of one class that are spelled alike need no
-  /// forms, which is what hash joins compare. Fails with kNotSearchable, kUnknownClass, kInvalidUtf8.
+  /// takes both forms (NormalizedBound each) and is wiped; it stays as it was where values of one class are
+  /// spelled alike, as most that hash joins compare. Fails with kNotSearchable, kUnknownClass, kInvalidUtf8.
   Status Equal(const Operand& left, const Operand& right, std::span<char> scratch, bool* equal);
 
   /// Hash computes a keyed hash that is the same for values that Equal finds equal. It lives within a

@@ -86,9 +86,15 @@ inline bool IsAscii(std::string_view text) {
 
 inline char ToAsciiLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-/// NextCodePoint reads the code point at `*offset`, which lies within `text`, and advances. Ill-formed input
-/// gives a negative number.
+// Code points. ICU is not asked about ASCII, which most personal data is: the functions named Wide… are for
+// the others alone.
 int32_t NextWideCodePoint(std::string_view text, size_t* offset);
+int WideDigitValue(int32_t code_point);
+bool IsWideWhiteSpace(int32_t code_point);
+bool IsWideLetterOrDigit(int32_t code_point);
+
+/// NextCodePoint reads the code point at `*offset`, which lies within `text`, and advances. Ill-formed input
+/// gives a negative number, which is none of what follows.
 inline int32_t NextCodePoint(std::string_view text, size_t* offset) {
   auto first = static_cast<uint8_t>(text[*offset]);
   if (first >= 0x80) return NextWideCodePoint(text, offset);
@@ -96,22 +102,18 @@ inline int32_t NextCodePoint(std::string_view text, size_t* offset) {
   return first;
 }
 
-// What a code point is. ICU is not asked about ASCII, which most personal data is; ill-formed input is
-// nothing.
-
 /// DigitValue returns the value of a decimal digit of any script (Unicode Nd), -1 for every other code point.
-int WideDigitValue(int32_t code_point);
 inline int DigitValue(int32_t c) {
   if (c >= 0x80) return WideDigitValue(c);
   return c >= '0' && c <= '9' ? c - '0' : -1;
 }
 
-/// IsWhiteSpace: Unicode White_Space. IsLetterOrDigit: Unicode L and Nd, as u_isalnum.
-bool IsWideWhiteSpace(int32_t code_point);
-bool IsWideLetterOrDigit(int32_t code_point);
+/// IsWhiteSpace: Unicode White_Space.
 inline bool IsWhiteSpace(int32_t c) {
   return c < 0x80 ? c == ' ' || (c >= '\t' && c <= '\r') : IsWideWhiteSpace(c);
 }
+
+/// IsLetterOrDigit: Unicode L and Nd, as u_isalnum.
 inline bool IsLetterOrDigit(int32_t c) {
   return c < 0x80 ? (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
                   : IsWideLetterOrDigit(c);

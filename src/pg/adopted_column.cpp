@@ -3,6 +3,7 @@
 #include "own_function.h"
 #include "own_table.h"
 #include "pg.h"
+#include "relation_changes.h"
 #include "subtransaction.h"
 
 namespace pii {
@@ -47,7 +48,7 @@ void Drop(Entry* entry) {
   hash_search(entries, &entry->table, HASH_REMOVE, nullptr);
 }
 
-void Forget(Datum, Oid table) {
+void Forget(Oid table) {
   any = Any::kUnknown;
   if (OidIsValid(table)) {
     auto* entry = static_cast<Entry*>(hash_search(entries, &table, HASH_FIND, nullptr));
@@ -65,7 +66,7 @@ void MakeCache() {
   control.keysize = sizeof(Oid);
   control.entrysize = sizeof(Entry);
   entries = hash_create("pii adopted columns", 32, &control, HASH_ELEM | HASH_BLOBS);
-  CacheRegisterRelcacheCallback(Forget, Datum(0));
+  OnRelationChange(Forget);
 }
 
 AdoptedColumn ReadRow(HeapTuple row, TupleDesc descriptor) {

@@ -5,6 +5,7 @@
 #include "pg.h"
 #include "pii_class.h"
 #include "privileges.h"
+#include "relation_changes.h"
 #include "shared_keys.h"
 #include "type_modifier.h"
 
@@ -45,7 +46,7 @@ void Drop(Entry* entry) {
   hash_search(entries, &entry->table, HASH_REMOVE, nullptr);
 }
 
-void Forget(Datum, Oid table) {
+void Forget(Oid table) {
   ++changes;
   if (OidIsValid(table)) {
     auto* entry = static_cast<Entry*>(hash_search(entries, &table, HASH_FIND, nullptr));
@@ -63,7 +64,7 @@ void MakeCache() {
   control.keysize = sizeof(Oid);
   control.entrysize = sizeof(Entry);
   entries = hash_create("pii attribute tables", 32, &control, HASH_ELEM | HASH_BLOBS);
-  CacheRegisterRelcacheCallback(Forget, Datum(0));
+  OnRelationChange(Forget);
 }
 
 /// The columns that the trigger of a table names.

@@ -120,7 +120,7 @@ PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo par
     query = reinterpret_cast<Query*>(RewriteAll(reinterpret_cast<Node*>(query), nullptr));
   }
   bool may_read_stored = MayReadStored(query);  // planning scribbles on it
-  // PostgreSQL's planner only hands the text on to hooks.
+  // PostgreSQL 15 uses the text of its own planner for nothing.
   PlannedStmt* plan = next_planner != nullptr
                           ? next_planner(query, CommandTextForOthers(text), options, parameters)
                           : standard_planner(query, text, options, parameters);

@@ -18,6 +18,7 @@
 #include "pg.h"
 #include "presence.h"
 #include "privileges.h"
+#include "relation_changes.h"
 #include "type_modifier.h"
 
 namespace pii {
@@ -111,7 +112,7 @@ void Forget() {
 void WatchCatalogs() {
   static bool is_watching;
   if (is_watching) return;
-  CacheRegisterRelcacheCallback([](Datum, Oid) { Forget(); }, Datum(0));
+  OnRelationChange([](Oid) { Forget(); });
   CacheRegisterSyscacheCallback(
       PROCOID, [](Datum, int, uint32) { Forget(); }, Datum(0));
   is_watching = true;

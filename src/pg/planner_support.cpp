@@ -8,7 +8,7 @@
 // 2. The support function answers pii_blind_index(ssn) = ANY (pii_search_terms(x, 'ssn')): a term for each
 //    enabled index key version, so that nothing is missed while they rotate. (PostgreSQL treats LIKE in this
 //    way: SupportRequestIndexCondition.)
-//    What a search for so many terms costs the planner is told then, too.
+//    What a search for so many terms costs, the alias says to the planner (EstimateCost).
 // 3. When all paths of the table are made the alias gets the keys that the index really has, which the plan
 //    is made and checked from.
 //
@@ -62,7 +62,10 @@ RestrictInfo* WithKnownSize(PlannerInfo* root, Index table, RestrictInfo* condit
   array->array_typeid = call->funcresulttype;
   array->element_typeid = term->paramtype;
   array->location = -1;
-  for (size_t i = 0; i < terms; ++i) array->elements = lappend(array->elements, term);
+  array->elements = list_make1(term);
+  // A row has the term of one version: the others count as descents, and find nothing.
+  for (size_t i = 1; i < terms; ++i)
+    array->elements = lappend(array->elements, makeNullConst(term->paramtype, -1, InvalidOid));
   ScalarArrayOpExpr* any = makeNode(ScalarArrayOpExpr);
   *any = *reinterpret_cast<ScalarArrayOpExpr*>(condition->clause);
   any->args = list_make2(linitial(any->args), array);

@@ -8,6 +8,7 @@
 #include "access_log.h"
 #include "pg.h"
 #include "pii_class.h"
+#include "relation_changes.h"
 #include "settings.h"
 #include "shared_keys.h"
 
@@ -46,7 +47,7 @@ void ForgetAnswers(Datum, int, uint32) {
   memset(answers, 0, sizeof answers);
 }
 
-void ForgetGrants(Datum, Oid relation) {
+void ForgetGrants(Oid relation) {
   bool may_matter = relation == InvalidOid || tables.of_roles == InvalidOid || relation == tables.of_roles ||
                     relation == tables.of_public;
   if (may_matter) ForgetPrivileges();
@@ -56,7 +57,7 @@ void ForgetGrants(Datum, Oid relation) {
 void WatchCatalogs() {
   static bool watching = false;
   if (watching) return;
-  CacheRegisterRelcacheCallback(ForgetGrants, Datum(0));
+  OnRelationChange(ForgetGrants);
   CacheRegisterSyscacheCallback(AUTHOID, ForgetAnswers, Datum(0));
   CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, ForgetAnswers, Datum(0));
   watching = true;

@@ -3,6 +3,7 @@
 #include "index_version.h"
 #include "own_function.h"
 #include "pg.h"
+#include "relation_changes.h"
 #include "type_modifier.h"
 
 namespace pii {
@@ -17,7 +18,7 @@ struct Candidates {
 };
 Candidates candidates;
 
-void Forget(Datum, Oid) { candidates.is_known = false; }
+void Forget(Oid) { candidates.is_known = false; }
 
 bool IsOrdinary(Oid table) {
   char kind = get_rel_relkind(table);
@@ -34,9 +35,7 @@ bool IsCandidate(const FormData_pg_attribute* column, int32 modifier) {
 
 /// Reads pg_attribute whole: it has no index by number.
 void FindCandidates(AttrNumber attribute, int32 modifier) {
-  static bool is_watching = false;
-  if (!is_watching) CacheRegisterRelcacheCallback(Forget, Datum(0));
-  is_watching = true;
+  OnRelationChange(Forget);
   list_free(candidates.tables);
   candidates = {attribute, modifier, NIL, true};
   ScanKeyData key;

@@ -7,6 +7,7 @@
 #include "index_guard.h"
 #include "pg.h"
 #include "presence.h"
+#include "relation_changes.h"
 #include "shared_keys.h"
 
 namespace pii {
@@ -140,13 +141,13 @@ constexpr int kMostKnown = 64;
 Known known[kMostKnown];
 int known_count;
 
-void ForgetRelation(Datum, Oid) { known_count = 0; }
+void ForgetRelation(Oid) { known_count = 0; }
 void ForgetAll(Datum, int, uint32) { known_count = 0; }
 
 void WatchChanges() {
   static bool is_watching;
   if (is_watching) return;
-  CacheRegisterRelcacheCallback(ForgetRelation, Datum(0));
+  OnRelationChange(ForgetRelation);
   CacheRegisterSyscacheCallback(kKeyringSyscache, ForgetAll, Datum(0));
   is_watching = true;
 }

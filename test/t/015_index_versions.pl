@@ -75,10 +75,25 @@ sub terms_are
 	return;
 }
 
+# How many rows the planner thinks a search finds: each row has the term of one version, however many are looked for.
+sub estimate
+{
+	my $plan = $node->safe_psql('postgres', q{SET plan_cache_mode = force_generic_plan; SET jit = off;
+		PREPARE search(text) AS SELECT id FROM repeated WHERE ssn = $1; EXPLAIN EXECUTE search('x')});
+	return $plan =~ /rows=(\d+)/ ? $1 : $plan;
+}
+
 fill(1);
+$node->safe_psql('postgres', q{
+	CREATE TABLE repeated (id int, ssn pii_text(ssn));
+	INSERT INTO repeated SELECT i, '912-11-' || to_char(i % 100, 'FM0000') FROM generate_series(1, 2000) i;
+	CREATE INDEX repeated_ssn ON repeated (pii_blind_index(ssn));
+	ANALYZE repeated});
 terms_are('1', 'one version');
+is(estimate(), 20, 'one version: the planner expects the rows of one value');
 pii_keyring('add', $keyring, 'blind_index');
 $node->restart;
+is(estimate(), 20, 'two versions: it expects no more');
 terms_are('1,2', 'a term for an added version, primary first');
 $node->gives(q{SELECT pii_key_version(pii_blind_index(pii_seal('x', 'ssn')))}, '1', 'an added version is not yet indexed with');
 pii_keyring('promote', $keyring, 'blind_index', '2');
