@@ -53,6 +53,11 @@ $node->gives("$repeated (SELECT nonce FROM nonces UNION ALL (SELECT nonce FROM n
 	'a nonce that came twice would be noticed');
 $node->gives(q{SELECT max(sources) FROM (SELECT count(DISTINCT (pid, class)) AS sources FROM nonces GROUP BY substr(nonce, 1, 12)) s},
 	'1', 'no two processes, and no two classes, share a nonce prefix');
+# The message key of a prefix is kept, and only its IV set anew: for 2^16 values, and for no more.
+$node->gives(q{WITH sealed AS (SELECT nonce(pii_seal('person ' || i, 'name')) AS nonce FROM generate_series(1, 140000) i),
+		prefixes AS (SELECT count(*) AS used FROM sealed GROUP BY substr(nonce, 1, 12))
+	SELECT (SELECT count(DISTINCT nonce) FROM sealed), (SELECT string_agg(used::text, ' ' ORDER BY used DESC) FROM prefixes)},
+	'140000|65536 65536 8928', 'a session changes its prefix after 65,536 values, and no nonce comes twice');
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Parallel query
