@@ -37,10 +37,9 @@ OSSL_PARAM TagParameter(uint8_t* tag) {
 }
 
 /// Gives a context that has a key its next IV, and nothing else: what EVP_CIPHER_CTX_ctrl makes of
-/// EVP_CTRL_AEAD_SET_IV_FIXED with length -1, "the whole IV", which OpenSSH sets that of each connection by.
-/// An init without a key would do the same, but OpenSSL 3.0 asks the provider for three lengths at each, by
-/// name: 35 ns more to seal, 57 to open. That it works is in the self-test: no value is sealed with an old
-/// IV.
+/// EVP_CTRL_AEAD_SET_IV_FIXED with length -1, "the whole IV", by which OpenSSH sets that of a connection. An
+/// init without a key would do the same, but in OpenSSL 3.0 each asks the provider by name how long the IV
+/// is: 35 ns more to seal, 57 to open. That it works is in the self-test: no value is sealed with an old IV.
 OSSL_PARAM IvParameter(const uint8_t* iv) {
   return OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED, const_cast<uint8_t*>(iv), SIZE_MAX);
 }
