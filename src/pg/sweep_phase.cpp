@@ -43,8 +43,8 @@ bool BeginPhase(const Sweep& sweep) {
   RequireSealedWrites(sweep);
   if (by_attribute) BeginSealing(sweep.table);
   SetPhase(sweep.table, sweep.column, Phase::kSealing);
-  DropIdleTrigger(
-      sweep.table);  // it would be called for each row, to do nothing; if it cannot be, it is in the end
+  // It would be called for each row, to do nothing. Where it cannot be dropped now, it is in the end.
+  DropIdleTrigger(sweep.table);
   return true;
 }
 
