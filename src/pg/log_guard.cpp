@@ -16,6 +16,7 @@
 
 #include "hidden_text.h"
 #include "log_text.h"
+#include "memory_names.h"
 #include "pg.h"
 #include "prepared_result.h"
 #include "presence.h"
@@ -103,6 +104,16 @@ void HideStatementMessage(ErrorData* error) {
   error->message = Hidden(error->message, HideLiterals, kept);
 }
 
+/// pg_log_backend_memory_contexts() shows what memory is for, and of a cached statement the first 100 bytes.
+/// What is left of a number that was cut there may be shorter than those that are hidden.
+void HideMemoryName(ErrorData* error) {
+  constexpr char kBeforeName[] = " used: ";
+  const char* name = strstr(error->message, kBeforeName);
+  if (name == nullptr || strstr(error->message, "; CachedPlan") == nullptr) return;
+  name += strlen(kBeforeName);
+  error->message = Hidden(error->message, HideLiterals, static_cast<size_t>(name - error->message));
+}
+
 /// The statement that failed. PostgreSQL takes it from a variable of its own.
 void HideStatement(ErrorData* error) {
   if (error->hide_stmt || debug_query_string == nullptr) return;
@@ -172,6 +183,8 @@ void HideMessage(ErrorData* error) {
   if (error->message == nullptr) return;
   if (ShowsStatement(error)) {
     HideStatementMessage(error);
+  } else if (IsReportedBy(error, {"MemoryContextStatsPrint"})) {
+    HideMemoryName(error);
   } else if (error->sqlerrcode == ERRCODE_SYNTAX_ERROR) {
     error->message = Hidden(error->message, HideNear);
   } else if (QuotesInput(ERRCODE_TO_CATEGORY(error->sqlerrcode))) {
@@ -233,10 +246,18 @@ void Guard(ErrorData* error) {
   }
 }
 
+/// The postmaster shows the statement of a process that was killed, which may have been before the process
+/// could hide it. It does not know of which database.
+bool ShowsKilled(const ErrorData* error) {
+  return !IsUnderPostmaster && settings.log_scrubbing != kScrubOff && error->detail != nullptr &&
+         IsReportedBy(error, {"LogChildExit"});
+}
+
 void EmitLog(ErrorData* error) {
   if (!IsAuditLine(error)) {
     MarkForgery(error);
     if (IsGuarded()) Guard(error);
+    if (ShowsKilled(error)) error->detail_log = Hidden(error->detail, HideLiterals);
   }
   if (next_emit_log != nullptr) next_emit_log(error);
 }
@@ -245,6 +266,7 @@ void NoteStatement(ParseState* state, Query* query, JumbleState* jumble) {
   KeepPrepared(state, query);
   FindPresence();
   HideActivity();
+  HideMemoryNames();
   // pg_stat_statements, before or behind this hook, leaves out constants and keeps comments. Analysis is
   // over; nobody else looks at the text any more.
   bool has_others = next_post_parse_analyze != nullptr || post_parse_analyze_hook != NoteStatement;
@@ -288,6 +310,10 @@ void HideActivity() {
   if (hidden == nullptr) return;
   pgstat_report_activity(STATE_RUNNING, hidden);
   pfree(hidden);
+}
+
+void HideMemoryNames() {
+  if (IsGuarded()) HideNewMemoryNames();
 }
 
 }  // namespace pii

@@ -21,4 +21,8 @@ const char* CommandTextForOthers(const char* text);
 /// there before it asked anybody.
 void HideActivity();
 
+/// HideMemoryNames takes the literals out of the names that statements and their plans give to memory
+/// (memory_names.h). Called when they are analysed, and before they run.
+void HideMemoryNames();
+
 }  // namespace pii

@@ -34,6 +34,7 @@ void BeginStatement() {
 }
 
 void Start(QueryDesc* query, int flags) {
+  HideMemoryNames();
   if (next_start != nullptr) {
     next_start(query, flags);
   } else {
@@ -153,6 +154,7 @@ void RunUtility(PlannedStmt* statement, const char* text, bool read_only_tree, P
                 ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* receiver,
                 QueryCompletion* completion) {
   if (depth == 0) BeginStatement();
+  HideMemoryNames();
   if (IsA(statement->utilityStmt, DefineStmt))
     CheckAggregate(reinterpret_cast<DefineStmt*>(statement->utilityStmt));
   if (IsA(statement->utilityStmt, CopyStmt)) statement = WithoutPlaintext(statement);

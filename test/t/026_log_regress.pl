@@ -101,8 +101,6 @@ $session->quit;
 # The log
 
 my %logged = $node->logged_until('here_it_ends', %start);
-# Costs are no values, but look like some: cost=10000000032.11
-$$_ =~ s{cost=[\d.]+}{cost}g foreach values %logged;
 cmp_ok(length ${ $logged{$_} }, '>', 1_000_000, "the log is loud, format $_") foreach sort keys %logged;
 like(${ $logged{stderr} }, qr/$_/, "the log has what makes it loud: $_")
   foreach 'parse tree:', 'rewritten parse tree:', 'duration: .* ms  plan:', 'LOG: .*statement: CREATE TABLE', 'STATEMENT: ', 'CONTEXT|Context: ', 'parameters: \$1 = \'\.\.\.\'';
