@@ -53,6 +53,22 @@ bool IsSameKey(Relation one, Relation other, int key) {
   return expression == nullptr || equal(expression, KeyExpression(other, key));
 }
 
+/// Is key `key` of `guard` the blind index of `column` by `transform`, whose version is always the same?
+bool IsPinned(Relation table, Relation guard, int key, AttrNumber column, Transform transform) {
+  Transform guard_transform;
+  Node* expression = SourceOfKey(table, guard, key);
+  return SourceColumn(expression, &guard_transform) == column && guard_transform == transform &&
+         IsEnabled(PinnedVersion(expression));
+}
+
+/// A guard of several blind indexes may pin all of them.
+bool IsPinnedToo(Relation table, Relation index, Relation guard, int key) {
+  Transform transform;
+  AttrNumber column = SourceColumn(SourceOfKey(table, index, key), &transform);
+  return column > 0 && index->rd_opfamily[key] == guard->rd_opfamily[key] &&
+         IsPinned(table, guard, key, column, transform);
+}
+
 /// Is `guard` one for key `key` of `index`, whose blind index is of `column` by `transform`?
 bool IsGuard(Relation table, Relation index, int key, AttrNumber column, Transform transform,
              Relation guard) {
@@ -64,12 +80,9 @@ bool IsGuard(Relation table, Relation index, int key, AttrNumber column, Transfo
     return false;
   }
   for (int i = 0; i < form->indnkeyatts; ++i) {
-    if (i != key && !IsSameKey(index, guard, i)) return false;
+    if (i != key && !IsSameKey(index, guard, i) && !IsPinnedToo(table, index, guard, i)) return false;
   }
-  Transform guard_transform;
-  Node* expression = SourceOfKey(table, guard, key);
-  return SourceColumn(expression, &guard_transform) == column && guard_transform == transform &&
-         IsEnabled(PinnedVersion(expression));
+  return IsPinned(table, guard, key, column, transform);
 }
 
 }  // namespace
