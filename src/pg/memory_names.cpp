@@ -17,6 +17,7 @@ constexpr int kNew = 8;
 constexpr const char* kCached[] = {"CachedPlan", "CachedPlanSource"};
 
 const char* CachedKind(MemoryContext context) {
+  if (context->name[0] != 'C') return nullptr;  // hardly any has to be compared
   for (const char* kind : kCached) {
     if (context->name != kind && strcmp(context->name, kind) == 0) return kind;
   }
