@@ -29,8 +29,12 @@ namespace {
 emit_log_hook_type next_emit_log;
 post_parse_analyze_hook_type next_post_parse_analyze;
 
-/// Start of the last transaction that used values. It tells transactions apart, even where none has an id.
-TimestampTz values_in_use;
+/// When values were used last: starts of the transaction, which tell transactions apart even where none has
+/// an id, and of the statement, as a procedure still has what it read before its COMMIT.
+struct {
+  TimestampTz transaction;
+  TimestampTz statement;
+} values_in_use;
 
 /// The last answer of CommandTextForOthers.
 struct {
@@ -49,7 +53,11 @@ bool IsGuarded() {
   return settings.log_scrubbing == kScrubAll || KnownPresence() != Presence::kAbsent;
 }
 
-bool ValuesInUse() { return values_in_use != 0 && values_in_use == GetCurrentTransactionStartTimestamp(); }
+bool ValuesInUse() {
+  if (values_in_use.transaction == 0) return false;
+  return values_in_use.transaction == GetCurrentTransactionStartTimestamp() ||
+         values_in_use.statement == GetCurrentStatementStartTimestamp();
+}
 
 /// Messages whose words depend on the language are known by the C function that reports them.
 bool IsReportedBy(const ErrorData* error, std::initializer_list<const char*> functions) {
@@ -283,7 +291,9 @@ void InstallLogGuard() {
   post_parse_analyze_hook = NoteStatement;
 }
 
-void NoteValuesInUse() { values_in_use = GetCurrentTransactionStartTimestamp(); }
+void NoteValuesInUse() {
+  values_in_use = {GetCurrentTransactionStartTimestamp(), GetCurrentStatementStartTimestamp()};
+}
 
 const char* TextForOthers(const char* text) {
   FindPresence();

@@ -6,7 +6,7 @@ namespace pii {
 /// quotes, failing rows and lines of COPY (pii.log_scrubbing). Called from _PG_init.
 void InstallLogGuard();
 
-/// NoteValuesInUse remembers that the current transaction sealed or revealed values.
+/// NoteValuesInUse remembers that the current transaction and statement sealed or revealed values.
 void NoteValuesInUse();
 
 /// TextForOthers returns the text of a statement as other libraries may keep it (pg_stat_statements):

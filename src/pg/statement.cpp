@@ -45,6 +45,7 @@ void Start(QueryDesc* query, int flags) {
 
 void Run(QueryDesc* query, ScanDirection direction, uint64 count, bool once) {
   if (depth == 0) BeginStatement();
+  if (query->plannedstmt->parallelModeNeeded) NoteValuesInUse();  // what workers reveal they do not tell
   WriteScope outer_write = EnterWrite(query);
   AccessScope outer = EnterScope(query->plannedstmt->rtable, InvalidOid);
   ++depth;

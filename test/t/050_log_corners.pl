@@ -1,0 +1,58 @@
+# What gets to the server log by ways that a list of statements does not show: what workers revealed, what outlives a COMMIT.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib $FindBin::Bin;
+use PiiCluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use WireSession;
+
+my $node = PiiCluster->started('main', conf => "max_connections = 20\nmax_worker_processes = 12\n");
+$node->safe_psql('postgres', q{
+	CREATE TABLE people (id int, name pii_text(name));
+	INSERT INTO people VALUES (1, 'Wilhelmina Quackenbush');
+	INSERT INTO people SELECT i FROM generate_series(2, 20000) AS i;
+	ANALYZE people;
+	CREATE TABLE plain (t text UNIQUE);
+	CREATE EXTENSION dblink; CREATE EXTENSION xml2});
+my $value = qr/wilhelmin|quackenbush/i;
+my $session = WireSession->connected($node);
+
+# Runs a statement, with the outcome (SQLSTATE or undef); what the log shows of it, and the value never.
+sub hides
+{
+	my ($name, $statement, $state, $shows) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $offset = $node->log_size;
+	my (undef, $error) = $session->query($statement);
+	is(defined $error ? substr($error, 0, 5) : undef, $state, "$name: fails or not") or diag($error);
+	my $log = $node->log_since($offset);
+	like($log, $shows, "$name: the log shows what it was");
+	unlike($log, $value, "$name: the log has no value");
+	return $log;
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Whether values are in use
+
+my $not_logged = qr/raised by a function \(LOG\): Not logged/;
+hides('a procedure after its COMMIT',
+	q{DO $$ DECLARE v text; BEGIN SELECT pii_reveal(name) INTO v FROM people WHERE id = 1; COMMIT; RAISE LOG 'got %', v; END $$}, undef, $not_logged);
+
+$session->run($_) foreach 'SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0', 'SET min_parallel_table_scan_size = 0',
+  'SET parallel_leader_participation = off';
+my $by_workers = q{EXECUTE 'SELECT max(pii_reveal(name)) FROM people WHERE id > 0' INTO v};
+like(join("\n", $session->run('EXPLAIN (VERBOSE, COSTS OFF) SELECT max(pii_reveal(name)) FROM people WHERE id > 0')), qr/Partial Aggregate\n\s+Output: PARTIAL max\(pii_reveal\(name\)\)/,
+	'it is the workers who reveal');
+hides('what workers revealed', "DO \$\$ DECLARE v text; BEGIN $by_workers; RAISE LOG 'got %', v; END \$\$", undef, $not_logged);
+hides('a key that workers revealed', "DO \$\$ DECLARE v text; BEGIN $by_workers; INSERT INTO plain VALUES (v), (v); END \$\$", '23505',
+	qr/DETAIL:  Key \(t\)=\(\.\.\.\) already exists/);
+hides('without values', q{DO $$ BEGIN RAISE LOG 'a plain message'; END $$}, undef, qr/raised by a function \(LOG\): a plain message/);
+
+$session->quit;
+$node->stop;
+done_testing();
