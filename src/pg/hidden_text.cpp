@@ -3,8 +3,51 @@
 #include "boundary.h"
 #include "pg.h"
 #include "sql_text.h"
+#include "translated_text.h"
 
 namespace pii {
+namespace {
+
+/// A message in English: the message itself where it was not translated. `*is_whole`: nothing is left out.
+char* InEnglish(const ErrorData* error, bool* is_whole) {
+  const char* english = error->message_id;
+  // From another process it comes without its format, and from some places already made of one.
+  bool has_format = english != nullptr && strcmp(english, "%s") != 0;
+  *is_whole = has_format || !IsTranslated();
+  if (!*is_whole) return pstrdup("a message that is not shown, because it may hold values");
+  const char* translated = english != nullptr ? dgettext(error->domain, english) : nullptr;
+  if (translated == english) return error->message;
+  size_t size = strlen(error->message);
+  size_t bound = OriginalBound(size, strlen(english));
+  auto* out = static_cast<char*>(palloc_extended(bound + 1, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE));
+  *is_whole = false;
+  if (out == nullptr) return pstrdup("a message that is not shown: out of memory");
+  size_t written = 0;
+  Status status = CallCore([&] {
+    written = OriginalText({error->message, size}, english, translated, is_whole, {out, bound});
+    return Status::kOk;
+  });
+  if (status != Status::kOk) *is_whole = false;
+  out[status == Status::kOk ? written : 0] = '\0';
+  return out;
+}
+
+}  // namespace
+
+bool IsTranslated() {
+  static const char kInAllTranslations[] = "syntax error";
+  return dgettext(PG_TEXTDOMAIN("postgres"), kInAllTranslations) != kInAllTranslations;
+}
+
+char* HiddenMessage(const ErrorData* error, Hider hide) {
+  bool is_whole;
+  char* english = InEnglish(error, &is_whole);
+  char* hidden = Hidden(english, hide);
+  // To PostgreSQL, the part before the @ of an address without quotes is a column.
+  if (error->sqlerrcode == ERRCODE_UNDEFINED_COLUMN && debug_query_string != nullptr)
+    hidden = HideLiteralsOf(debug_query_string, hidden);
+  return is_whole && strcmp(hidden, english) == 0 ? error->message : hidden;
+}
 
 char* Hidden(const char* text, Hider hide, size_t kept) {
   size_t size = strlen(text);

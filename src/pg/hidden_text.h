@@ -4,6 +4,8 @@
 #include <span>
 #include <string_view>
 
+struct ErrorData;
+
 namespace pii {
 
 // Text for the log and for other libraries, without the literals in it (sql_text.h, log_text.h). None of it
@@ -14,6 +16,13 @@ using Hider = size_t (*)(std::string_view text, bool backslash_escapes, std::spa
 /// Hidden returns the hidden form of `text`, palloc'ed, behind its first `kept` bytes. Where there is no
 /// memory for it, nothing of it.
 char* Hidden(const char* text, Hider hide, size_t kept = 0);
+
+/// HiddenMessage returns the hidden form of a primary message: as it is when nothing of it has to be hidden,
+/// else in English, whose words tell names from values.
+char* HiddenMessage(const ErrorData* error, Hider hide);
+
+/// IsTranslated tells whether the messages of the session are in another language than English.
+bool IsTranslated();
 
 /// Blank overwrites the literals of `text`; all of it, should that fail.
 void Blank(char* text);

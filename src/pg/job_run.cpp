@@ -47,7 +47,7 @@ const char* ErrorForRow(const ErrorData* error) {
   const char* domain = error->domain != nullptr ? error->domain : "";
   if (strcmp(domain, TEXTDOMAIN) == 0) return psprintf("%s: %s", state, error->message);
   if (strncmp(domain, "postgres", strlen("postgres")) == 0)
-    return psprintf("%s: %s", state, Hidden(error->message, HideQuoted));
+    return psprintf("%s: %s", state, HiddenMessage(error, HideQuoted));
   return psprintf("%s: (raised by a function; not kept, because it may hold values)", state);
 }
 

@@ -181,9 +181,9 @@ void HideDetail(ErrorData* error) {
   } else if (ShowsRow(category) && ValuesInUse()) {
     error->detail_log = Hidden(detail, HideRow);
   } else if (QuotesInput(category)) {
-    // The parser of XML shows the line it was at.
-    bool has_lines = strchr(detail, '\n') != nullptr;
-    error->detail_log = has_lines ? pstrdup(kNotLogged) : Hidden(detail, HideQuoted);
+    // The parser of XML shows the line it was at. Other languages quote in other ways.
+    bool is_unknown = strchr(detail, '\n') != nullptr || IsTranslated();
+    error->detail_log = is_unknown ? pstrdup(kNotLogged) : Hidden(detail, HideQuoted);
   }
 }
 
@@ -194,13 +194,10 @@ void HideMessage(ErrorData* error) {
   } else if (IsReportedBy(error, {"MemoryContextStatsPrint"})) {
     HideMemoryName(error);
   } else if (error->sqlerrcode == ERRCODE_SYNTAX_ERROR) {
-    error->message = Hidden(error->message, HideNear);
+    error->message = HiddenMessage(error, HideNear);
   } else if (QuotesInput(ERRCODE_TO_CATEGORY(error->sqlerrcode))) {
-    error->message = Hidden(error->message, HideQuoted);
+    error->message = HiddenMessage(error, HideQuoted);
   }
-  // To PostgreSQL, the part before the @ of an address without quotes is a column.
-  if (error->sqlerrcode == ERRCODE_UNDEFINED_COLUMN && debug_query_string != nullptr)
-    error->message = HideLiteralsOf(debug_query_string, error->message);
 }
 
 /// What functions say by themselves may be anything: RAISE and ASSERT of PL/pgSQL, and the same in PL/Python,

@@ -53,6 +53,35 @@ hides('a key that workers revealed', "DO \$\$ DECLARE v text; BEGIN $by_workers;
 	qr/DETAIL:  Key \(t\)=\(\.\.\.\) already exists/);
 hides('without values', q{DO $$ BEGIN RAISE LOG 'a plain message'; END $$}, undef, qr/raised by a function \(LOG\): a plain message/);
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Messages in another language
+
+{
+	local $ENV{LANGUAGE} = 'de';
+	$node->configure(lc_messages => 'C.UTF-8');
+	$session->quit;
+	$node->restart;
+	$session = WireSession->connected($node);
+	my (undef, $error) = $session->query('SELECT * FROM nobody');
+	SKIP:
+	{
+		skip 'PostgreSQL has no German messages here', 1 unless $error =~ /Relation »nobody« existiert nicht/;
+		my $log = $node->log_since(0);
+		like($log, qr/Relation \W+nobody\W+ existiert nicht/, 'in German: names of objects stay, and so does the message');
+		hides("in German: $_->[0]", @$_[ 1 .. 3 ]) foreach (
+			[ 'a cast', q{SELECT 'Wilhelmina Quackenbush'::int}, '22P02', qr/invalid input syntax for type integer: "\.\.\."/ ],
+			[ 'a sealed value', q{SELECT pii_reveal(name)::int FROM people WHERE id = 1}, '22P02', qr/invalid input syntax for type integer: "\.\.\."/ ],
+			[ 'a detail', q(SELECT '{"name": Wilhelmina}'::json), '22P02', qr/DETAIL:  Not logged/ ],
+			[ 'a syntax error', q{SELECT 1 FROM FROM people}, '42601', qr/Syntaxfehler bei \W+FROM\W+/ ],
+			[ 'a syntax error at a value', q{SELECT name name 'Quackenbush' FROM 1}, '42601', qr/Syntaxfehler at or near "\.\.\."/ ],
+			[ 'a column', q{SELECT "Wilhelmina, Quackenbush" FROM people}, '42703', qr/column "\.\.\." does not exist/ ],
+			[ 'an address', q{SELECT id FROM people WHERE name = wilhelmina@quackenbush.example}, '42703', qr/column "\.\.\." does not exist/ ],
+			[ 'a role', q{SET ROLE "Wilhelmina, Quackenbush"}, '22023', qr/a message that is not shown/ ],
+			[ 'a setting', q{SET work_mem = 'Wilhelmina'}, '22023', qr/invalid value for parameter "work_mem": "\.\.\."/ ],
+			[ 'arguments in another order', q{SELECT to_date('Wilhelmina', 'YYYY')}, '22007', qr/invalid value "\.\.\."/ ]);
+	}
+}
+
 $session->quit;
 $node->stop;
 done_testing();
