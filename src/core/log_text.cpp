@@ -229,13 +229,18 @@ bool IsKindOfObject(std::string_view word) {
 
 bool IsPlainName(std::string_view text) { return LooksLikeName(text) && text.find(' ') == kNone; }
 
-bool IsKeyword(std::string_view word) {
+/// In upper case.
+bool IsWordAnyOf(std::string_view word, Words words) {
   char upper[16];
   if (word.size() > sizeof upper) return false;
   std::transform(word.begin(), word.end(), upper,
                  [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-  return IsAnyOf(
-      {upper, word.size()},
+  return IsAnyOf({upper, word.size()}, words);
+}
+
+bool IsKeyword(std::string_view word) {
+  return IsWordAnyOf(
+      word,
       {"ADD",      "ALL",     "ALTER",  "AND",     "ANY",      "AS",     "ASC",      "BEGIN",   "BETWEEN",
        "BY",       "CASE",    "CAST",   "CHECK",   "COLUMN",   "COMMIT", "CONFLICT", "COPY",    "CREATE",
        "CROSS",    "DEFAULT", "DELETE", "DESC",    "DISTINCT", "DO",     "DROP",     "ELSE",    "END",
@@ -245,6 +250,17 @@ bool IsKeyword(std::string_view word) {
        "NULL",     "OFFSET",  "ON",     "OR",      "ORDER",    "OUTER",  "OVER",     "PRIMARY", "RETURNING",
        "RIGHT",    "SELECT",  "SET",    "TABLE",   "THEN",     "TO",     "TRUE",     "UNION",   "UNIQUE",
        "UPDATE",   "USING",   "VALUES", "VIEW",    "WHEN",     "WHERE",  "WITH"});
+}
+
+bool IsCommand(std::string_view word) {
+  return IsWordAnyOf(
+      word, {"ABORT",     "ALTER",    "ANALYSE", "ANALYZE", "BEGIN",   "CALL",       "CHECKPOINT", "CLOSE",
+             "CLUSTER",   "COMMENT",  "COMMIT",  "COPY",    "CREATE",  "DEALLOCATE", "DECLARE",    "DELETE",
+             "DISCARD",   "DO",       "DROP",    "END",     "EXECUTE", "EXPLAIN",    "FETCH",      "GRANT",
+             "IMPORT",    "INSERT",   "LISTEN",  "LOAD",    "LOCK",    "MERGE",      "MOVE",       "NOTIFY",
+             "PREPARE",   "REASSIGN", "REFRESH", "REINDEX", "RELEASE", "RESET",      "REVOKE",     "ROLLBACK",
+             "SAVEPOINT", "SECURITY", "SELECT",  "SET",     "SHOW",    "START",      "TABLE",      "TRUNCATE",
+             "UNLISTEN",  "UPDATE",   "VACUUM",  "VALUES",  "WITH"});
 }
 
 /// A keyword, a letter, punctuation or a parameter: what a syntax error may be near without telling a value.
@@ -382,6 +398,24 @@ size_t HideDeadlock(std::string_view text, bool backslash_escapes, std::span<cha
     hidden = !waits;
   }
   return writer.size();
+}
+
+bool BeginsWithCommand(std::string_view text) {
+  for (;;) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\n\r\f\v(;"), text.size()));
+    size_t end = 0;
+    if (text.starts_with("--")) {
+      TakeLine(&text);
+    } else if (text.starts_with("/*") && (end = text.find("*/")) != kNone) {
+      text.remove_prefix(end + 2);
+    } else {
+      break;
+    }
+  }
+  auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  size_t size = 0;
+  while (size < text.size() && is_letter(text[size])) ++size;
+  return IsCommand(text.substr(0, size));
 }
 
 }  // namespace pii

@@ -33,4 +33,8 @@ size_t HideNear(std::string_view text, bool backslash_escapes, std::span<char> o
 /// HideDeadlock: DETAIL of a deadlock in the log, with the statements of all processes.
 size_t HideDeadlock(std::string_view text, bool backslash_escapes, std::span<char> out);
 
+/// BeginsWithCommand tells whether a statement begins as SQL does, behind blanks, comments, parentheses and
+/// semicolons. What does not may be lines of data, which a program sends when their COPY was refused.
+bool BeginsWithCommand(std::string_view text);
+
 }  // namespace pii

@@ -122,10 +122,13 @@ void HideMemoryName(ErrorData* error) {
   error->message = Hidden(error->message, HideLiterals, static_cast<size_t>(name - error->message));
 }
 
+constexpr char kNoStatement[] = "(not logged, because it does not begin as a statement does)";
+
 /// The statement that failed. PostgreSQL takes it from a variable of its own.
 void HideStatement(ErrorData* error) {
   if (error->hide_stmt || debug_query_string == nullptr) return;
-  char* hidden = HiddenStatement(debug_query_string);
+  bool is_statement = error->sqlerrcode != ERRCODE_SYNTAX_ERROR || BeginsWithCommand(debug_query_string);
+  char* hidden = is_statement ? HiddenStatement(debug_query_string) : pstrdup(kNoStatement);
   if (hidden == nullptr) return;
   // After an error, a session's statement is over: PostgreSQL sets the variable to null before it frees
   // memory.

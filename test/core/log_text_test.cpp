@@ -230,5 +230,18 @@ TEST(HideContext, WritesNoMoreThanFits) {
   }
 }
 
+TEST(BeginsWithCommand, TellsStatementsFromData) {
+  for (std::string_view text :
+       {"SELECT 1", "select", " \n(select 1)", "; -- x\n/* y */ With t AS (SELECT 1) TABLE t",
+        "COPY t FROM STDIN", "do $$$$", "END;"}) {
+    EXPECT_TRUE(BeginsWithCommand(text)) << text;
+  }
+  for (std::string_view text :
+       {"", "1\tMaria Gonzalez", "Maria\tselect", "\\N\tMaria", "/* select", "-- select", "selectx 1",
+        "select_1", "'select'", "\"select\"", "SELECTSELECTSELECTSELECT", "\\."}) {
+    EXPECT_FALSE(BeginsWithCommand(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace pii

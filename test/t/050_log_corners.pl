@@ -54,6 +54,14 @@ hides('a key that workers revealed', "DO \$\$ DECLARE v text; BEGIN $by_workers;
 hides('without values', q{DO $$ BEGIN RAISE LOG 'a plain message'; END $$}, undef, qr/raised by a function \(LOG\): a plain message/);
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Text that is no statement: psql sends the lines of a script as one when the COPY before them was refused.
+
+hides('lines of data', "1\tWilhelmina Quackenbush\t\\N\n2\tWilhelmina\t\\N\n\\.\n", '42601', qr/STATEMENT:  \(not logged, because it does not begin as a statement does\)/);
+my ($activity) = WireSession->connected($node)->run("SELECT query FROM pg_stat_activity WHERE pid = ${\$session->pid}");
+unlike($activity, $value, 'nor does pg_stat_activity show lines of data');
+hides('a statement with an error', "/* what */ SELECT FROM FROM people WHERE name = 'Wilhelmina'", '42601', qr/STATEMENT:  +SELECT FROM FROM people WHERE name = '\.\.\.'/);
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Messages in another language
 
 {
