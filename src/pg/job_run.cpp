@@ -7,6 +7,7 @@
 
 #include "hidden_text.h"
 #include "job_row.h"
+#include "log_guard.h"
 #include "log_text.h"
 #include "pg.h"
 #include "sealed_column.h"
@@ -46,7 +47,7 @@ const char* ErrorForRow(const ErrorData* error) {
   const char* state = unpack_sql_state(error->sqlerrcode);
   const char* domain = error->domain != nullptr ? error->domain : "";
   if (strcmp(domain, TEXTDOMAIN) == 0) return psprintf("%s: %s", state, error->message);
-  if (strncmp(domain, "postgres", strlen("postgres")) == 0)
+  if (strncmp(domain, "postgres", strlen("postgres")) == 0 && !IsRaised(error))
     return psprintf("%s: %s", state, HiddenMessage(error, HideQuoted));
   return psprintf("%s: (raised by a function; not kept, because it may hold values)", state);
 }

@@ -147,13 +147,15 @@ void HideContextLines(ErrorData* error) {
   AddDetail(error, "Context: ", Hidden(error->context, HideContext));
 }
 
-/// Categories of messages that quote what they were given: a value that is no number, and a value in double
-/// quotes by mistake, which is a column, cursor or schema that does not exist.
+/// Categories of messages that quote what they were given: a value that is no number, a search that is too
+/// long, a command of COPY, and a value in double quotes by mistake, which is a column, cursor or schema that
+/// does not exist.
 bool QuotesInput(int category) {
   for (int quoting :
        {ERRCODE_DATA_EXCEPTION, ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION, ERRCODE_INVALID_CURSOR_NAME,
         ERRCODE_INVALID_SQL_STATEMENT_NAME, ERRCODE_INVALID_SCHEMA_NAME, ERRCODE_INVALID_CATALOG_NAME,
-        ERRCODE_SAVEPOINT_EXCEPTION, ERRCODE_FEATURE_NOT_SUPPORTED}) {
+        ERRCODE_SAVEPOINT_EXCEPTION, ERRCODE_FEATURE_NOT_SUPPORTED, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, ERRCODE_INVALID_CURSOR_STATE}) {
     if (category == ERRCODE_TO_CATEGORY(quoting)) return true;
   }
   return false;
@@ -203,18 +205,21 @@ void HideMessage(ErrorData* error) {
   }
 }
 
-/// What functions say by themselves may be anything: RAISE and ASSERT of PL/pgSQL, and the same in PL/Python,
-/// PL/Perl and PL/Tcl.
-bool IsRaised(const ErrorData* error) {
-  return IsReportedBy(error,
-                      {"exec_stmt_raise", "exec_stmt_assert", "PLy_output", "do_util_elog", "pltcl_elog"});
+/// Values of which this session knows nothing: of an XML document, and of another server, whose language is
+/// not known either.
+bool TellsUnknownValues(const ErrorData* error) {
+  if (IsReportedBy(error, {"xml_errorHandler"})) return true;
+  int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+  return IsReportedBy(error, {"dblink_res_error", "pgfdw_report_error"}) &&
+         (category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_PLPGSQL_ERROR);
 }
 
 /// The client gets what was raised; the log gets a line of its own, without literals, or without any of it
 /// where values are in use.
 void LogRaised(ErrorData* error) {
   error->output_to_server = false;
-  const char* text = ValuesInUse() ? kNotLogged : Hidden(error->message, HideLiterals);
+  const char* text =
+      ValuesInUse() || TellsUnknownValues(error) ? kNotLogged : Hidden(error->message, HideLiterals);
   const char* function = error->context != nullptr ? Hidden(error->context, HideContext) : nullptr;
   ErrorContextCallback* callbacks = error_context_stack;
   error_context_stack = nullptr;  // they would add the context as it is
@@ -289,6 +294,16 @@ void InstallLogGuard() {
   emit_log_hook = EmitLog;
   next_post_parse_analyze = post_parse_analyze_hook;
   post_parse_analyze_hook = NoteStatement;
+}
+
+bool IsRaised(const ErrorData* error) {
+  if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_EXTERNAL_ROUTINE_EXCEPTION &&
+      !IsReportedBy(error, {"ClosePipeToProgram", "ClosePipeFromProgram", "xml_ereport"})) {
+    return true;
+  }
+  return IsReportedBy(error,
+                      {"exec_stmt_raise", "exec_stmt_assert", "PLy_output", "PLy_elog_impl", "do_util_elog",
+                       "pltcl_elog", "dblink_res_error", "pgfdw_report_error", "xml_errorHandler"});
 }
 
 void NoteValuesInUse() {

@@ -1,10 +1,17 @@
 #pragma once
 
+struct ErrorData;
+
 namespace pii {
 
 /// InstallLogGuard keeps values out of the server log: literals and parameters of statements, what a message
 /// quotes, failing rows and lines of COPY (pii.log_scrubbing). Called from _PG_init.
 void InstallLogGuard();
+
+/// IsRaised tells of what functions say by themselves, which may be anything: RAISE and ASSERT of PL/pgSQL,
+/// the same and what fails in other languages, what another server says, and warnings about XML, which show
+/// the line they were at.
+bool IsRaised(const ErrorData* error);
 
 /// NoteValuesInUse remembers that the current transaction and statement sealed or revealed values.
 void NoteValuesInUse();

@@ -62,6 +62,27 @@ unlike($activity, $value, 'nor does pg_stat_activity show lines of data');
 hides('a statement with an error', "/* what */ SELECT FROM FROM people WHERE name = 'Wilhelmina'", '42601', qr/STATEMENT:  +SELECT FROM FROM people WHERE name = '\.\.\.'/);
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Messages of kinds that hardly ever quote anything
+
+hides('a program of COPY', q{COPY plain FROM PROGRAM 'false Wilhelmina Quackenbush'}, '38000', qr/ERROR:  program "\.\.\." failed/);
+hides('a search that is too long', q{SELECT ('quackenbush & ' || repeat('x', 3000))::tsquery}, '54000', qr/ERROR:  word is too long in tsquery: "\.\.\."/);
+hides('a cursor', q{DECLARE "Wilhelmina, Q" CURSOR WITH HOLD FOR SELECT 1; UPDATE plain SET t = 'x' WHERE CURRENT OF "Wilhelmina, Q"}, '24000', qr/ERROR:  cursor "\.\.\."/);
+hides('a warning about XML', q{SELECT xpath('/x', '<person xmlns="people"><name>Quackenbush</name></person>')}, undef, qr/raised by a function \(WARNING\): Not logged/);
+hides('another library about XML', q{SELECT xslt_process('<a>Quackenbush</b>', '<x/>')}, '38000', qr/ERROR:  error parsing XML document/);
+
+# What another server says by errors; its notices dblink writes to the log by itself.
+$session->run(q{CREATE FUNCTION refuse(t text) RETURNS int LANGUAGE plpgsql AS $$
+	BEGIN RAISE EXCEPTION USING MESSAGE = 'not ' || t, DETAIL = 'detail ' || t, HINT = 'hint ' || t; END $$});
+foreach my $elsewhere (
+	[ 'another server', 'SELECT refuse((SELECT pii_reveal(name) FROM people WHERE id = 1))', 'P0001', 'Not logged' ],
+	[ 'another server without a table', 'SELECT id FROM nobody', '42P01', 'relation "nobody" does not exist' ])
+{
+	my ($name, $statement, $state, $shown) = @$elsewhere;
+	my $connection = $node->connstr('postgres') =~ s/'/''/gr;
+	hides($name, qq{SELECT * FROM dblink('$connection', 'SET pii.log_scrubbing = "all"; $statement') AS t(i int)}, $state, qr/raised by a function \(ERROR\): \Q$shown\E/);
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Messages in another language
 
 {
