@@ -169,11 +169,11 @@ void ForgetDropped(const Books& books) {
 /// False when the column is not being sealed any more, and is to be noted as sealed.
 bool WriteRow(const Books& books, Oid table, AttrNumber attribute, const char* phase, bool is_padded) {
   const char* insert = psprintf(
-      "INSERT INTO %s AS a (relation, attribute, phase, is_padded) VALUES ($1, $2::smallint, "
-      "$3, $4 <> 0) "
+      "INSERT INTO %s AS a (relation, attribute, phase, is_padded, sealed_by) VALUES ($1, $2::smallint, "
+      "$3, $4 <> 0, CASE WHEN $3 = 'sealed' THEN pg_current_xact_id()::text::bigint END) "
       "ON CONFLICT (relation, attribute) DO UPDATE SET phase = $3, "
       "is_padded = a.is_padded OR excluded.is_padded, changed_at = clock_timestamp(), "
-      "sealed_by = CASE WHEN $3 = 'sealed' THEN pg_current_xact_id()::text::bigint END "
+      "sealed_by = excluded.sealed_by "
       "WHERE $3 <> 'sealed' OR a.phase IN ('sealing', 'sealed')",
       books.table);
   return RunInBooks(insert, {Parameter(table), Parameter(static_cast<int64_t>(attribute)), Parameter(phase),
@@ -246,7 +246,9 @@ void Write(Oid table, const char* column, Phase phase, bool is_padded) {
   foreach (cell, TablesWith(table)) {
     AttrNumber attribute = get_attnum(lfirst_oid(cell), column);
     const char* name = kPhaseNames[static_cast<int>(phase)];
-    if (!WriteRow(books, lfirst_oid(cell), attribute, name, is_padded)) ReportUnsealing();
+    // A partition that has no row of its own yet may have got rows of others, with their blanks.
+    bool has_blanks = is_padded || FindAdopted(lfirst_oid(cell), attribute).is_padded;
+    if (!WriteRow(books, lfirst_oid(cell), attribute, name, has_blanks)) ReportUnsealing();
     CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
   }
   CloseBooks(books);

@@ -374,16 +374,41 @@ bool WasDropped(const Run& run, Oid member) {
   return member != run.given.table && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(member));
 }
 
-/// New values have been written in the new form since the sweep began; what older transactions wrote
-/// meanwhile is looked for once they are over.
-void FinishPhase(Run* run, List* members) {
-  WaitForWriters(members);
+/// Is a row of any partition due? All are asked with one snapshot: an UPDATE of the partition key moves a row
+/// as it is stored, so that it can get past a sweep that goes from one to the next.
+bool HasDuePartition(const Run& run) {
+  if (get_rel_relkind(run.given.table) != RELKIND_PARTITIONED_TABLE) return false;
+  bool has = false;
+  auto stop = [](TupleTableSlot*, void* context) {
+    *static_cast<bool*>(context) = true;
+    return false;
+  };
+  List* members = MembersOf(run.given.table);
+  PushActiveSnapshot(GetTransactionSnapshot());
   ListCell* cell;
   foreach (cell, members) {
-    run->table = lfirst_oid(cell);
-    if (!run->ends && !WasDropped(*run, run->table)) FinishTable(run);
+    Relation table = table_open(lfirst_oid(cell), NoLock);
+    if (!has) VisitDue(table, FindSweepTarget(table, NameStr(run.column), run.given.kind), stop, &has);
+    table_close(table, NoLock);
   }
-  if (run->ends) return;
+  PopActiveSnapshot();
+  return has;
+}
+
+/// New values have been written in the new form since the sweep began; what older transactions wrote
+/// meanwhile is looked for once they are over.
+void FinishPhase(Run* run) {
+  do {
+    List* members = MembersOf(run->given.table);  // partitions may have come since
+    SPI_commit();
+    WaitForWriters(members);
+    ListCell* cell;
+    foreach (cell, members) {
+      run->table = lfirst_oid(cell);
+      if (!run->ends && !WasDropped(*run, run->table)) FinishTable(run);
+    }
+    if (run->ends) return;
+  } while (HasDuePartition(*run));
   Sweep sweep = run->given;
   sweep.column = NameStr(run->column);
   EndPhase(sweep);
@@ -428,7 +453,7 @@ void SweepColumn(const Sweep& given, NoteProgress note, void* context) {
     SweepTable(&run, run.table == given.member ? given.block : 0);
     FinishTable(&run);
   }
-  if (has_phase && !run.ends) FinishPhase(&run, members);
+  if (has_phase && !run.ends) FinishPhase(&run);
   if (run.ends || given.kind != SweepKind::kRewrap) return;
   Relation table = table_open(given.table, AccessShareLock);
   TellWhatStays(table, NameStr(run.column));

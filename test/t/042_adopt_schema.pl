@@ -312,6 +312,29 @@ $node->gives("SELECT pg_get_indexdef('parts_ssn'::regclass)", 'CREATE INDEX part
 $node->gives("SELECT count(*) FROM parts WHERE ssn = '912-00-' || 1000 + id", '200', 'as it was');
 $node->gives("SELECT count(*) FROM pii_adopted_column WHERE relation::text ~ 'parts|base|child'", '0', 'and nothing is left of it');
 
+# An UPDATE of the partition key moves a row as it is stored, also to a partition that is younger than the sweep. A row that is held
+# keeps the sweep at the first partition.
+$node->safe_psql('postgres', q{
+	CREATE TABLE moved (id int, ssn char(15)) PARTITION BY RANGE (id);
+	CREATE TABLE moved_1 PARTITION OF moved FOR VALUES FROM (0) TO (100);
+	CREATE TABLE moved_2 PARTITION OF moved FOR VALUES FROM (100) TO (200);
+	INSERT INTO moved SELECT i, '912-00-' || 1000 + i FROM generate_series(0, 199) i;
+	CALL pii_adopt('moved', 'ssn', 'ssn')});
+my ($holder, $sweeper) = map { WireSession->connected($node) } 1 .. 2;
+$holder->run('BEGIN; SELECT FROM moved_1 WHERE id = 1 FOR UPDATE');
+$sweeper->begin(q{CALL pii_seal_column('moved', 'ssn')});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'CALL pii_seal_column%' AND wait_event = 'transactionid'}) or die;
+$node->safe_psql('postgres', q{
+	CREATE TABLE moved_3 (ssn pii_text(ssn), id int); ALTER TABLE moved ATTACH PARTITION moved_3 FOR VALUES FROM (200) TO (300);
+	UPDATE moved SET id = id + 100 WHERE id IN (150, 151)});
+$node->gives('SELECT count(*) FROM moved_3 WHERE NOT pii_is_sealed(ssn)', '2', 'rows that are not sealed yet move to a new partition');
+$holder->run('COMMIT');
+(undef, $problem) = $sweeper->finish;
+is($problem, undef, 'the sweep ends');
+$node->gives(q{SELECT count(*), count(*) FILTER (WHERE pii_is_sealed(ssn)) FROM moved WHERE pii_reveal(ssn) = '912-00-' || 1000 + id - 100 * (id / 200)}, '200|200', 'when they are sealed, too');
+$node->gives(q{SELECT count(*) FROM pii_adopted_column WHERE relation::text ~ 'moved' AND phase = 'sealed' AND is_padded AND sealed_by IS NOT NULL}, '4', 'and all of it is written down');
+$_->quit foreach $holder, $sweeper;
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Who may release
 
