@@ -124,6 +124,28 @@ CALL pii_release('accounts', 'mail');
 SELECT * FROM accounts;
 SELECT count(*) FROM pii_adopted_column WHERE relation = 'accounts'::regclass;
 
+-- ALTER TABLE stores what its expressions give: no mask, which nothing could undo, and no plaintext in another sealed column.
+CREATE TABLE changed (id int, number text, copy text);
+INSERT INTO changed VALUES (1, '1234567', 'x');
+CALL pii_adopt('changed', 'number', 'account');
+INSERT INTO changed VALUES (2, '2345678', 'y');
+ALTER TABLE changed ALTER number TYPE text USING number::text;
+ALTER TABLE changed ALTER copy TYPE text USING coalesce(number::text, copy), ADD more int;
+ALTER TABLE changed ALTER copy TYPE pii_text(account) USING number;
+ALTER TABLE changed ALTER copy TYPE pii_text(account) USING pii_reveal(number);
+SELECT *, pii_is_sealed(number) AS number_is_sealed, pii_is_sealed(copy) AS copy_is_sealed FROM changed;
+SET pii.view = masked;
+ALTER TABLE changed ALTER copy TYPE text USING copy::text;
+SET pii.view = redacted;
+ALTER TABLE changed ALTER copy TYPE text USING copy::text;
+SET pii.view = sealed;
+ALTER TABLE changed ALTER copy TYPE text USING copy::text;
+RESET pii.view;
+SELECT left(copy, 4) FROM changed;
+ALTER TABLE changed ALTER copy TYPE text USING pii_mask(number);
+ALTER TABLE changed ALTER number TYPE text USING pii_reveal(number);
+SELECT * FROM changed;
+
 SET client_min_messages = warning;
 DROP SCHEMA adoption CASCADE;
 DROP EXTENSION pg_trgm;

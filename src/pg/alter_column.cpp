@@ -1,6 +1,7 @@
 #include "alter_column.h"
 
 #include "adopted_column.h"
+#include "attribute_rules.h"
 #include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
@@ -31,13 +32,20 @@ bool ChangesTypesOnly(const AlterTableStmt* statement) {
   return true;
 }
 
+bool ChangesAnyType(const AlterTableStmt* statement) {
+  ListCell* cell;
+  foreach (cell, statement->cmds) {
+    if (static_cast<AlterTableCmd*>(lfirst(cell))->subtype == AT_AlterColumnType) return true;
+  }
+  return false;
+}
+
 bool IsCharacter(Oid type) { return getBaseType(type) == BPCHAROID; }
 
 /// The column below relabels; null when it is none, or this is not ALTER TABLE asking how to convert it.
 /// Whatever runs within ALTER TABLE, functions and their statements, is deeper.
 Var* AlteredColumn(const SupportRequestSimplify* request) {
-  if (current.command == nullptr || request->root != nullptr || StatementDepth() != current.depth)
-    return nullptr;
+  if (!current.may_relabel || request->root != nullptr || StatementDepth() != current.depth) return nullptr;
   Node* value = StripRelabel(static_cast<Node*>(linitial(request->fcall->args)));
   if (!IsA(value, Var)) return nullptr;
   auto* column = reinterpret_cast<Var*>(value);
@@ -69,16 +77,26 @@ Node* AdoptText(const SupportRequestSimplify* request) {
                  DatumGetInt32(reinterpret_cast<Const*>(modifier)->constvalue));
 }
 
-/// A column that USING must not name, because its plaintext would come along.
+/// Columns that USING must not name, because their plaintext would come along.
 struct Reference {
   Oid table;
   const char* own;
   List* relabelled;
 };
 
+/// These give text, which is sealed on its way into a column.
+bool GivesText(Node* node) {
+  if (!IsA(node, FuncCall)) return false;
+  const char* name = strVal(llast(reinterpret_cast<FuncCall*>(node)->funcname));
+  for (const char* known : {"pii_reveal", "pii_try_reveal", "pii_mask"}) {
+    if (strcmp(name, known) == 0) return true;
+  }
+  return false;
+}
+
 /// Does an expression, not analysed yet, name another column than its own that is relabelled?
 bool NamesOther(Node* node, void* context) {
-  if (node == nullptr) return false;
+  if (node == nullptr || GivesText(node)) return false;
   if (!IsA(node, ColumnRef)) return WalkStatement(node, NamesOther, context);
   auto* reference = static_cast<Reference*>(context);
   auto* last = static_cast<Node*>(llast(reinterpret_cast<ColumnRef*>(node)->fields));
@@ -90,6 +108,37 @@ bool NamesOther(Node* node, void* context) {
   ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                   errmsg("USING takes the plaintext of another column over pii_unsealed"),
                   errhint("Leave pii_unsealed out: the values are sealed then.")));
+}
+
+/// The columns of a table that may hold plaintext.
+List* PlaintextColumns(Oid table_oid) {
+  List* columns = NIL;
+  Relation table = table_open(table_oid, AccessShareLock);
+  for (AttrNumber number = 1; number <= RelationGetDescr(table)->natts; ++number) {
+    bool may_hold = MayShowPlaintext(FindAdopted(table_oid, number)) ||
+                    FindAttributeColumnsAt(table_oid, number).value != 0;
+    if (may_hold) columns = lappend_int(columns, number);
+  }
+  table_close(table, NoLock);
+  return columns;
+}
+
+/// No scan gives ALTER TABLE its values, which would seal them: USING copies what is stored, and nothing
+/// would ever seal that in the other column.
+void RefusePlaintextCopies(const AlterTableStmt* statement, Oid table) {
+  Reference reference{table, nullptr, PlaintextColumns(table)};
+  ListCell* cell;
+  foreach (cell, statement->cmds) {
+    auto* command = static_cast<AlterTableCmd*>(lfirst(cell));
+    if (command->subtype != AT_AlterColumnType || reference.relabelled == NIL) continue;
+    reference.own = command->name;
+    bool is_copied = IsOwnType(get_atttype(table, get_attnum(table, command->name)), "pii_text_in") &&
+                     NamesOther(reinterpret_cast<ColumnDef*>(command->def)->raw_default, &reference);
+    if (!is_copied) continue;
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("USING takes the plaintext of another column"),
+             errhint("Write pii_reveal() around that column: the values are sealed then.")));
+  }
 }
 
 /// Attribute numbers without those that the column has in the tables of a tree.
@@ -132,15 +181,25 @@ Node* ReleaseText(const SupportRequestSimplify* request) {
 AlterScope EnterAlter(Node* command, int depth) {
   AlterScope outer = current;
   current = {};
-  if (IsA(command, AlterTableStmt) && ChangesTypesOnly(reinterpret_cast<AlterTableStmt*>(command)))
-    current = {command, depth, NIL, false};
+  if (IsA(command, AlterTableStmt)) {
+    auto* statement = reinterpret_cast<AlterTableStmt*>(command);
+    current = {command, ChangesTypesOnly(statement), depth, ChangesAnyType(statement), NIL, false};
+  }
   return outer;
 }
 
 void LeaveAlter(const AlterScope& outer) { current = outer; }
 
+bool ConvertsColumns() { return current.converts; }
+
 void RecordAlter() {
-  if (current.relabelled == NIL) return;
+  if (!current.converts) return;
+  auto* altered = reinterpret_cast<const AlterTableStmt*>(current.command);
+  Oid relation = RangeVarGetRelid(altered->relation, NoLock, true);
+  if (current.relabelled == NIL) {
+    if (OidIsValid(relation)) RefusePlaintextCopies(altered, relation);
+    return;
+  }
   List* adopted = current.relabelled;
   List* relabelled = list_copy(adopted);
   bool is_padded = current.is_padded;

@@ -13,8 +13,10 @@ namespace pii {
 
 /// AlterScope is an ALTER TABLE that is running.
 struct AlterScope {
-  const Node* command;  ///< null: none that may relabel
+  const Node* command;  ///< null: no ALTER TABLE
+  bool may_relabel;     ///< it changes types alone
   int depth;            ///< of statements within statements
+  bool converts;        ///< it gives a column another type
   List* relabelled;     ///< attribute numbers
   bool is_padded;       ///< the column was character(n)
 };
@@ -24,7 +26,12 @@ struct AlterScope {
 AlterScope EnterAlter(Node* command, int depth);
 void LeaveAlter(const AlterScope& outer);
 
-/// RecordAlter writes down what the current ALTER TABLE has adopted, when it is done.
+/// ConvertsColumns says whether an ALTER TABLE is running that gives a column another type: it stores what
+/// its expressions give in place of the values.
+bool ConvertsColumns();
+
+/// RecordAlter writes down what the current ALTER TABLE has adopted, when it is done, and refuses one that
+/// has copied plaintext into a sealed column.
 void RecordAlter();
 
 /// BeginRelease lets the next ALTER TABLE of this subtransaction at most, `… TYPE text USING

@@ -81,6 +81,13 @@ AttrNumber RequireAttributeColumn(Oid table, const char* column) {
              errmsg("column \"%s\" of relation \"%s\" cannot name attributes", column, get_rel_name(table)),
              errhint("It must be of type text, varchar, name, an enum or an integer.")));
   }
+  if (get_attgenerated(table, number) != '\0') {
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("column \"%s\" of relation \"%s\" is a generated column", column, get_rel_name(table)),
+             errdetail("It is computed after triggers, so that none knows the attribute of a value."),
+             errhint("Name the column that it is made of, or have a trigger fill it.")));
+  }
   return number;
 }
 

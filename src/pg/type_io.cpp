@@ -1,5 +1,6 @@
 // How values enter and leave the type: input, output, receive, send, and the casts that seal.
 
+#include "alter_column.h"
 #include "incoming_value.h"
 #include "pg.h"
 #include "pii_class.h"
@@ -17,11 +18,22 @@ varlena* SealInput(ByteView text, int32 type_modifier) {
   return SealText(text, CheckTypeModifier(type_modifier));
 }
 
+/// Nothing could bring the value back.
+void RefuseToStoreMask() {
+  if (!ConvertsColumns()) return;
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("ALTER TABLE would store a mask in place of a value"),
+                  errdetail("A cast to text gives the form that the view shows."),
+                  errhint("Write pii_reveal(column), or pii_mask(column) to keep masks alone.")));
+}
+
 /// The one choke point for reading: what a client, a cast, COPY, JSON, format() and every other consumer of
 /// the type's text gets. Legacy plaintext has no class here, so it shows nothing.
 Rendered RenderView(varlena* datum, size_t head) {
   bool is_legacy = !IsSealed(StoredBytes(datum));
-  switch (ViewFor(ClassOf(datum, kTextClass))) {
+  View view = ViewFor(ClassOf(datum, kTextClass));
+  if (view != kViewSealed && (view != kViewPlain || is_legacy)) RefuseToStoreMask();
+  switch (view) {
     case kViewPlain:
       return is_legacy ? RenderMasked(datum, head, kTextClass) : RenderPlain(datum, head);
     case kViewMasked:
