@@ -140,7 +140,43 @@ CREATE CAST (character AS @extschema@.pii_text)
     WITH FUNCTION @extschema@.pii_text(character, integer, boolean) AS ASSIGNMENT;
 COMMENT ON CAST (character AS @extschema@.pii_text) IS 'seals text without its trailing blanks';
 
--- PostgreSQL casts any type to a string type on assignment, by its text output, unless a cast is declared. Declared as
+-- What PostgreSQL does for string types by itself: a value of another type is assigned by its text. These are what drivers send for
+-- numbers, dates and so on; a column that was text took them.
+
+CREATE CAST (name AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (name AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (boolean AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (boolean AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (smallint AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (smallint AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (integer AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (integer AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (bigint AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (bigint AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (numeric AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (numeric AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (real AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (real AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (double precision AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (double precision AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (date AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (date AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (time AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (time AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (timestamp AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (timestamp AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (timestamp with time zone AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (timestamp with time zone AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (uuid AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (uuid AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (inet AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (inet AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (json AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (json AS @extschema@.pii_text) IS 'seals the text of the value';
+CREATE CAST (jsonb AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (jsonb AS @extschema@.pii_text) IS 'seals the text of the value';
+
+-- The other way PostgreSQL also casts to a string type on assignment, unless a cast is declared. Declared as
 -- explicit, so that no INSERT ... SELECT copies a value into a text column unnoticed.
 
 CREATE CAST (@extschema@.pii_text AS text) WITH INOUT;
