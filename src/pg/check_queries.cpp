@@ -103,7 +103,7 @@ WHERE c.indexes = '{}' AND c.estimated_rows >= 1000)";
 constexpr char kNames[] = R"(
 WITH bare AS (
     SELECT a.attrelid, a.attnum, a.attname, c.relname, a.attrelid::regclass AS "table", lower(regexp_replace(a.attname, '[^[:alnum:]]', '', 'g')) AS name,
-        a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) OR t.typname = 'citext' OR t.typtype = 'd' AND t.typcategory = 'S' AS is_text,
+        a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) OR t.typname = 'citext' AND t.typtype = 'b' OR t.typtype = 'd' AND t.typcategory = 'S' AS is_text,
         a.atttypid = 'bytea'::regtype AS is_bytes
     FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
         JOIN pg_type AS t ON t.oid = a.atttypid

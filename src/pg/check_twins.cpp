@@ -25,12 +25,13 @@ SELECT format('%%s.%%I', s."table", s."column"), s."table"::oid, s."table"::text
     (SELECT coalesce(sum(pg_relation_size(relid)), 0) FROM (SELECT relid FROM pg_partition_tree(s."table") UNION SELECT s."table") AS p)::float8 / 8192
 FROM %s.pii_columns AS s JOIN pg_class AS c ON c.oid = s."table" AND c.relkind IN ('r', 'p', 'm') WHERE s.class IS NOT NULL)";
 
-/// Columns of text in tables that users made: what may hold a copy.
+/// Columns of text in tables that users made: what may hold a copy. They are cast to text, which must not
+/// call a function of somebody's: a type of his own is no base type, whatever it is called.
 constexpr char kTextColumns[] = R"(
 SELECT c.oid, c.oid::regclass::text, a.attname,
     (SELECT coalesce(sum(pg_relation_size(relid)), 0) FROM (SELECT relid FROM pg_partition_tree(c.oid) UNION SELECT c.oid) AS p)::float8 / 8192
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN pg_type AS t ON t.oid = a.atttypid AND (t.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) OR t.typname = 'citext' OR t.typtype = 'd' AND t.typcategory = 'S')
+    JOIN pg_type AS t ON t.oid = a.atttypid AND (t.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) OR t.typname = 'citext' AND t.typtype = 'b' OR t.typtype = 'd' AND t.typcategory = 'S')
 WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
     AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema$)'
     AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')

@@ -173,6 +173,18 @@ is($node->safe_psql('postgres', q{SET statement_timeout = '60s'; SELECT count(*)
 like(findings('.', before => q{SET statement_timeout = '120s';}), qr/could not be checked \(SQLSTATE 55P03\)/, 'pii_check() does not wait for ever');
 $holder->run('ROLLBACK');
 
+# Who looks does not run what somebody made a cast of: a type has to be what it is called.
+$node->safe_psql('postgres', 'CREATE SCHEMA clerk AUTHORIZATION clerk');
+$node->safe_psql('postgres', q{CREATE TYPE clerk.citext AS ENUM ('a'); CREATE DOMAIN clerk.d AS clerk.citext; CREATE TABLE clerk.called (who text);
+	CREATE FUNCTION clerk.text(clerk.citext) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'called as %', current_user; RETURN 'a'; END $$;
+	CREATE CAST (clerk.citext AS text) WITH FUNCTION clerk.text(clerk.citext);
+	CREATE TABLE clerk.bait (email clerk.citext, ssn clerk.d); INSERT INTO clerk.bait VALUES ('a', 'a')}, extra_params => [ '-U', 'clerk' ]);
+foreach my $look ('pii_check()', q{pii_discover('clerk')})
+{
+	(undef, undef, my $told) = $node->sql("SELECT count(*) FROM $look");
+	unlike($told, qr/called as/, "$look: a type called citext");
+}
+
 # Keys: versions, files, and none at all.
 my $keyring = $node->keyring;
 chmod 0640, $keyring;
