@@ -87,8 +87,11 @@ bool LockTable(Search* search, Oid table) {
 void SearchColumns(Search* search, const char* schema) {
   constexpr const char* kColumns =
       "SELECT a.attrelid::pg_catalog.regclass::text, pg_catalog.quote_ident(a.attname), a.atttypid, c.oid "
-      "FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid "
-      "WHERE c.relkind IN ('r', 'm') AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384 "
+      "FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c "
+      "ON c.oid OPERATOR(pg_catalog.=) a.attrelid "
+      "WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'm']::pg_catalog.\"char\"[]) "
+      "AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped "
+      "AND a.atttypid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid "
       "AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') "
       "AND NOT pg_catalog.row_security_active(c.oid) "
       "AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)";
@@ -133,7 +136,7 @@ void SearchIndex(Search* search, Relation table, Relation index) {
 void SearchIndexes(Search* search) {
   constexpr const char* kIndexes =
       "SELECT indexrelid, indrelid FROM pg_catalog.pg_index WHERE indexprs IS NOT NULL AND indisvalid "
-      "AND indexrelid >= 16384";
+      "AND indexrelid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid";
   if (SPI_execute(kIndexes, true, 0) != SPI_OK_SELECT) elog(ERROR, "could not list indexes");
   SPITupleTable* indexes = SPI_tuptable;
   uint64 count = SPI_processed;

@@ -109,6 +109,18 @@ like(told(user => 'operator'), qr/NOTICE:  00000: seal key version 1 .*; no colu
 write_keyring($keyring, $good);
 told();
 
+# Nobody's operator is called with the rights of who reloads.
+$node->safe_psql('postgres', 'GRANT CREATE ON SCHEMA public TO operator');
+$node->safe_psql('postgres', q{CREATE FUNCTION not_less(oid, int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'called as %', current_user; RETURN false; END $$;
+	CREATE OPERATOR >= (LEFTARG = oid, RIGHTARG = int, FUNCTION = not_less)}, extra_params => [ '-U', 'operator' ]);
+set_status('seal', 1, 'disabled');
+my $with_operator = told();
+unlike($with_operator, qr/called as/, 'an operator of somebody else is not called');
+like($with_operator, qr/and column (?:people|copied)\S* still needs it/, 'and hides nothing');
+$node->safe_psql('postgres', 'DROP FUNCTION not_less CASCADE; REVOKE CREATE ON SCHEMA public FROM operator');
+write_keyring($keyring, $good);
+told();
+
 # A table that somebody holds is not waited for.
 my $holder = WireSession->connected($node);
 $holder->run('BEGIN; REFRESH MATERIALIZED VIEW copied; LOCK people');
