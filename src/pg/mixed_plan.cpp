@@ -71,12 +71,42 @@ bool AsksAbove(Node* node, void* plan) {
   return WalkExpression(node, AsksAbove, plan);
 }
 
-/// Does a query call what is neither PostgreSQL's nor ours? To a function of somebody's own, plaintext has
-/// lost its class, and so the privilege that it takes to reveal it.
+/// Does a node have a type?
+bool IsExpression(const Node* node) {
+  return nodeTag(node) >= T_Var && nodeTag(node) < T_TargetEntry && !IsA(node, CaseWhen);
+}
+
+bool IsValue(Node* node, void*) {
+  if (node == nullptr) return false;
+  if (IsA(node, List)) return WalkExpression(node, IsValue, nullptr);
+  if (IsA(node, TargetEntry)) node = reinterpret_cast<Node*>(reinterpret_cast<TargetEntry*>(node)->expr);
+  return IsExpression(node) && IsSealedType(exprType(node));
+}
+
+/// Does a node make something else of a value than another value, text, or whether it is NULL?
+/// record_image_lt(), for one, asks for no privilege: it would tell the order of plaintexts, and with that
+/// all of them. Memoize keeps values from outside by their bytes, and EXPLAIN tells how many were alike.
+bool TakesValue(Node* node) {
+  if (IsA(node, Var)) {
+    auto* var = reinterpret_cast<Var*>(node);
+    return var->varattno == InvalidAttrNumber || (var->varlevelsup > 0 && IsSealedType(var->vartype));
+  }
+  if (!IsExpression(node) || CallsOwn(node) || IsA(node, NullTest) || IsA(node, CoerceViaIO)) return false;
+  if (IsA(node, SubLink)) {
+    Oid element = get_element_type(exprType(node));
+    return OidIsValid(element) && IsSealedType(element);
+  }
+  bool passes_on = IsA(node, RelabelType) || IsA(node, CaseExpr) || IsA(node, CoalesceExpr);
+  if ((passes_on && IsSealedType(exprType(node))) || FunctionOf(node) == F_COUNT_ANY) return false;
+  return WalkExpression(node, IsValue, nullptr);
+}
+
+/// Does a query call what is neither PostgreSQL's nor ours, or hand values to what is not ours? There,
+/// plaintext has lost its class, and so the privilege that it takes to reveal or compare it.
 bool CallsOthers(Node* node, void*) {
   if (node == nullptr) return false;
   if (IsA(node, Query)) return WalkQuery(reinterpret_cast<Query*>(node), CallsOthers);
-  if (IsA(node, CoerceToDomain)) return true;
+  if (IsA(node, CoerceToDomain) || TakesValue(node)) return true;
   bool is_other = FunctionOf(node) >= FirstNormalObjectId && !CallsOwn(node);
   return is_other || WalkExpression(node, CallsOthers, nullptr);
 }
@@ -113,6 +143,24 @@ void SealReturning(PlannedStmt* plan, ModifyTable* modify) {
     if (!HasPlaintext(table)) continue;
     Place place{plan, table, index, NIL, false, false};
     lfirst(list_cell) = SealExpressions(place, static_cast<List*>(lfirst(list_cell)));
+  }
+}
+
+/// The condition of a view or a policy reads a row that is about to be stored, where a column that was left
+/// as it is may be plaintext.
+void SealChecks(PlannedStmt* plan, ModifyTable* modify) {
+  ListCell* list_cell;
+  ListCell* table_cell;
+  forboth(list_cell, modify->withCheckOptionLists, table_cell, modify->resultRelations) {
+    auto index = static_cast<Index>(lfirst_int(table_cell));
+    Oid table = rt_fetch(index, plan->rtable)->relid;
+    if (!HasPlaintext(table)) continue;
+    Place place{plan, table, index, NIL, true, false};
+    ListCell* cell;
+    foreach (cell, static_cast<List*>(lfirst(list_cell))) {
+      auto* check = static_cast<WithCheckOption*>(lfirst(cell));
+      check->qual = SealExpression(place, check->qual);
+    }
   }
 }
 
@@ -262,6 +310,7 @@ bool SealNode(PlannedStmt* plan, Plan* node) {
     case T_ModifyTable:
       SealReturning(plan, reinterpret_cast<ModifyTable*>(node));
       SealActions(plan, reinterpret_cast<ModifyTable*>(node));
+      SealChecks(plan, reinterpret_cast<ModifyTable*>(node));
       break;
     default:
       break;

@@ -139,6 +139,30 @@ foreach my $how (qw(hash nest))
 		'0', "a join by a function, behind a question: $how", user => 'mailer');
 }
 
+# Nor is plaintext behind a question compared by what asks for no privilege: its bytes would tell order and length.
+$node->safe_psql('postgres', q{CREATE ROLE peeper LOGIN; CREATE SCHEMA peeper AUTHORIZATION peeper; GRANT SELECT, UPDATE ON mixed TO peeper});
+$node->safe_psql('postgres', q{CREATE TABLE peeper.mine (ssn text); INSERT INTO peeper.mine VALUES ('123-45-0003'), ('2');
+	ALTER TABLE peeper.mine ALTER ssn TYPE pii_text(ssn) USING ssn::pii_unsealed::pii_text}, extra_params => [ '-U', 'peeper' ]);
+my $both_stored = '(SELECT ssn FROM mixed OFFSET 0) a, (SELECT ssn FROM peeper.mine OFFSET 0) b WHERE NOT pii_is_sealed(a.ssn) AND NOT pii_is_sealed(b.ssn)';
+foreach my $use ('record_image_eq(ROW(a.ssn), ROW(b.ssn))', 'record_image_lt(ROW(a.ssn), ROW(b.ssn))', 'record_image_eq(a, b)', 'btrecordimagecmp(a, b) < 0',
+	'record_image_eq(ROW(ARRAY[a.ssn]), ROW(ARRAY[b.ssn]))', 'record_image_eq(ROW(ARRAY(SELECT a.ssn)), ROW(ARRAY(SELECT b.ssn)))',
+	'record_image_eq(ROW(coalesce(a.ssn)), ROW(CASE WHEN true THEN b.ssn END))', 'pg_column_size(a.ssn) < 20', q{(a.ssn || '') IS NOT NULL})
+{
+	$node->gives("SELECT count(*) FROM $both_stored AND $use", '0', "$use behind a question", user => 'peeper');
+}
+$node->gives("SELECT count(*), sum(pg_column_size(a.ssn)), max(pg_column_size(ROW(b.ssn))) FROM $both_stored", '0||', 'what is given behind a question', user => 'peeper');
+my $inner = 'SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET cpu_tuple_cost = 10';
+$node->gives("$inner; SELECT count(*) FROM (SELECT ssn FROM mixed OFFSET 0) a, LATERAL (SELECT a.ssn AS v FROM peeper.mine OFFSET 0) b WHERE NOT pii_is_sealed(a.ssn)",
+	'0', 'values that are kept by their bytes', user => 'peeper');
+$node->gives(q{SELECT count(*), count(ssn), count(ssn::text) FROM (SELECT ssn FROM mixed OFFSET 0) s WHERE NOT pii_is_sealed(ssn)}, '3|3|3',
+	'who counts still sees the truth', user => 'peeper');
+
+# The condition of a view gets a row that is to be stored, and plaintext in it.
+$node->safe_psql('postgres', q{CREATE FUNCTION peeper.look(v pii_text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'sealed %, %', pii_is_sealed(v), v; RETURN true; END $$;
+	CREATE VIEW peeper.looking AS SELECT * FROM mixed WHERE peeper.look(ssn) WITH CHECK OPTION}, extra_params => [ '-U', 'peeper' ]);
+my ($status, $shown, $notices) = $node->sql(q{UPDATE peeper.looking SET note = 'x' WHERE id = 1}, user => 'peeper');
+is(join(' ', $notices =~ /NOTICE:  (?:00000: )?(sealed .*)/g), 'sealed t, ***-**-0001 sealed t, ***-**-0001', 'WITH CHECK OPTION');
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The books
 
