@@ -203,6 +203,11 @@ uint8_t PrivilegesOn(int32_t class_id) {
   return privileges;
 }
 
+uint8_t PrivilegesOf(uint32_t role, int32_t class_id) {
+  WatchCatalogs();
+  return WorkOut(role, class_id);
+}
+
 bool MayReveal(int32_t class_id) { return (PrivilegesOn(class_id) & kReveal) != 0 && HasPurpose(); }
 
 void RequirePrivilege(Privilege privilege, int32_t class_id) {

@@ -22,6 +22,9 @@ constexpr int32_t kEveryClass = -1;
 /// because a literal has it before it reaches its column.
 uint8_t PrivilegesOn(int32_t class_id);
 
+/// PrivilegesOf returns those of another role, not cached.
+uint8_t PrivilegesOf(uint32_t role, int32_t class_id);
+
 /// RequirePrivilege raises 42501 when the current user lacks the privilege. The message depends on the user,
 /// the class and the privilege alone.
 void RequirePrivilege(Privilege privilege, int32_t class_id);

@@ -10,6 +10,8 @@
 namespace pii {
 namespace {
 
+Oid unsealed_table;
+
 /// Rows are not waited for longer than that where a whole batch of others is held.
 constexpr const char* kLongestWait = "100ms";
 
@@ -79,7 +81,18 @@ void ActAsBefore(const Caller& caller) {
   SetUserIdAndSecContext(caller.user, caller.security);
 }
 
+void RunUpdate(Relation table, const char* query, Datum places) {
+  Oid type = TIDARRAYOID;
+  if (SPI_execute_with_args(query, 1, &type, &places, nullptr, false, 0) == SPI_OK_UPDATE) return;
+  ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                  errmsg("a rule of relation \"%s\" does something else instead of UPDATE",
+                         RelationGetRelationName(table)),
+                  errhint("Disable it (ALTER TABLE ... DISABLE RULE), and call again.")));
+}
+
 }  // namespace
+
+uint32_t UnsealedTable() { return unsealed_table; }
 
 int64_t UpdateRows(Relation table, const char* column_name, SweepKind kind, Datum* places, int count) {
   const char* column = quote_identifier(column_name);
@@ -87,16 +100,16 @@ int64_t UpdateRows(Relation table, const char* column_name, SweepKind kind, Datu
                                NameOf(table), column, NewValue(table, column_name, kind));
   Datum array =
       PointerGetDatum(construct_array(places, count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
-  Oid type = TIDARRAYOID;
   Caller caller = ActAs(ActingRole(table));
   // At the commit, deferred triggers would run as the caller.
   if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) < 0) elog(ERROR, "could not set constraints");
-  if (SPI_execute_with_args(query, 1, &type, &array, nullptr, false, 0) != SPI_OK_UPDATE) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("a rule of relation \"%s\" does something else instead of UPDATE",
-                           RelationGetRelationName(table)),
-                    errhint("Disable it (ALTER TABLE ... DISABLE RULE), and call again.")));
-  }
+  Oid outer_table = unsealed_table;
+  unsealed_table = kind == SweepKind::kUnseal ? RelationGetRelid(table) : InvalidOid;
+  PG_TRY();
+  { RunUpdate(table, query, array); }
+  PG_FINALLY();
+  { unsealed_table = outer_table; }
+  PG_END_TRY();
   auto moved = static_cast<int64>(SPI_processed);
   ActAsBefore(caller);
   return moved;

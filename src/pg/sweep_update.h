@@ -20,6 +20,10 @@ void CheckMayUpdateMember(RelationData* member);
 /// else as the current user. `places` are ItemPointers. Returns the number of rows that were there unchanged.
 int64_t UpdateRows(RelationData* table, const char* column, SweepKind kind, uintptr_t* places, int count);
 
+/// UnsealedTable returns the table whose values UpdateRows turns into plaintext just now, for a caller who
+/// may reveal all of them; 0 for none.
+uint32_t UnsealedTable();
+
 /// TryUpdateRows is UpdateRows that gives way to who holds what it needs for long: 0, and nothing is done.
 int64_t TryUpdateRows(RelationData* table, const char* column, SweepKind kind, uintptr_t* places, int count);
 

@@ -163,6 +163,31 @@ $node->safe_psql('postgres', q{CREATE FUNCTION peeper.look(v pii_text) RETURNS b
 my ($status, $shown, $notices) = $node->sql(q{UPDATE peeper.looking SET note = 'x' WHERE id = 1}, user => 'peeper');
 is(join(' ', $notices =~ /NOTICE:  (?:00000: )?(sealed .*)/g), 'sealed t, ***-**-0001 sealed t, ***-**-0001', 'WITH CHECK OPTION');
 
+# What is unsealed somebody may reveal. Everybody can have a table of his own unsealed, and copy to it what he sees masked.
+$node->safe_psql('postgres', q{CREATE SCHEMA mailer AUTHORIZATION mailer; CREATE TABLE sealed (ssn pii_text(ssn)); INSERT INTO sealed VALUES ('123-45-6789');
+	GRANT SELECT ON sealed TO mailer});
+my $mine = q{CREATE TABLE mailer.mine (v text); ALTER TABLE mailer.mine ALTER v TYPE pii_text(email) USING v::pii_unsealed::pii_text};
+my $copied = q{INSERT INTO mailer.mine SELECT ssn FROM sealed};
+my $form = q{SELECT v, pii_is_sealed(v) FROM mailer.mine; DROP TABLE mailer.mine};
+my @mailer = (user => 'mailer');
+$node->gives(qq{$mine; CALL pii_unseal_column('mailer.mine', 'v'); ALTER TABLE mailer.mine ALTER v TYPE pii_text; $copied; $form},
+	"0\n***-**-6789|t", 'a column that is unsealed and loses its class', @mailer);
+$node->gives(qq{$mine; CALL pii_unseal_column('mailer.mine', 'v'); ALTER TABLE mailer.mine ALTER v TYPE pii_text(ssn); $copied; ALTER TABLE mailer.mine ALTER v TYPE pii_text; $form},
+	"0\n***-**-6789|t", 'one that takes another class', @mailer);
+$node->gives(qq{$mine; CALL pii_unseal_column('mailer.mine', 'v'); ALTER TABLE mailer.mine ALTER v TYPE text USING '';
+	ALTER TABLE mailer.mine ALTER v TYPE pii_text(ssn) USING pii_seal(v, 'ssn'); $copied; ALTER TABLE mailer.mine ALTER v TYPE pii_text; $form},
+	"0\n***-**-6789|t", 'one that was text meanwhile', @mailer);
+$node->gives(qq{$mine; CALL pii_unseal_column('mailer.mine', 'v'); INSERT INTO mailer.mine VALUES ('a\@b.example'); $form}, "0\na\@b.example|f",
+	'what he may reveal becomes plaintext', @mailer);
+$node->safe_psql('postgres', q{ALTER ROLE mailer SET pii.write_mode = plain});
+(my $of_ssn = $mine) =~ s/email/ssn/;
+$node->gives(qq{$of_ssn; $copied; ALTER TABLE mailer.mine ALTER v TYPE pii_text; $form}, '***-**-6789|t', 'nor does pii.write_mode unseal it', @mailer);
+$node->gives(qq{$mine; INSERT INTO mailer.mine VALUES ('a\@b.example'); $form}, 'a@b.example|f', 'but what he may reveal', @mailer);
+$node->safe_psql('postgres', q{ALTER ROLE mailer RESET pii.write_mode});
+$node->safe_psql('postgres', q{CREATE TABLE mailer.theirs (v pii_text(ssn)); INSERT INTO mailer.theirs SELECT ssn FROM sealed}, extra_params => [ '-U', 'mailer' ]);
+$node->gives(q{CALL pii_unseal_column('mailer.theirs', 'v'); SELECT v, pii_is_sealed(v) FROM mailer.theirs}, "1\n123-45-6789|f",
+	'who may reveal unseals the table of one who may not');
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The books
 
