@@ -1028,10 +1028,12 @@ COMMENT ON FUNCTION @extschema@.pii_adoption_grants(text, text, oid, aclitem[], 
 CREATE FUNCTION @extschema@.pii_adoption_view(view regclass, columns name[], way text) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET jit = off
     AS $$
-    SELECT format('CREATE %s %s%s AS %s%s; ALTER TABLE %2$s OWNER TO %6$I', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, view,
+    -- A materialized view is filled as its owner: who makes it again may have more rights, and its query calls whatever its owner wants.
+    SELECT format('CREATE %s %s%s AS %s%s; ALTER TABLE %2$s OWNER TO %6$I%7$s', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, view,
             ' WITH (' || array_to_string(c.reloptions, ', ') || ')',
             @extschema@.pii_adoption_expression(rtrim(pg_get_viewdef(c.oid), ';'), columns, way),
-            CASE WHEN c.relkind = 'm' AND NOT c.relispopulated THEN ' WITH NO DATA' ELSE '' END, pg_get_userbyid(c.relowner))
+            CASE WHEN c.relkind = 'm' THEN ' WITH NO DATA' ELSE '' END, pg_get_userbyid(c.relowner),
+            CASE WHEN c.relkind = 'm' AND c.relispopulated THEN format('; REFRESH MATERIALIZED VIEW %s', view) ELSE '' END)
         || @extschema@.pii_adoption_grants('TABLE', view::text, c.relowner, c.relacl)
         || (SELECT coalesce(string_agg(@extschema@.pii_adoption_grants('TABLE', view::text, c.relowner, a.attacl, format(' (%I)', a.attname)), '' ORDER BY attnum), '')
             FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL)
@@ -1404,7 +1406,9 @@ CREATE FUNCTION @extschema@.pii_adoption_obstacles("table" regclass, "column" na
             UNION ALL SELECT format('%I on %s', p.polname, p.polrelid::regclass) FROM pg_policy AS p WHERE p.polrelid = m.relation AND concat(p.polqual, p.polwithcheck) ~ ':varattno 0 '
             UNION ALL SELECT format('%I on %s', g.tgname, g.tgrelid::regclass) FROM pg_trigger AS g WHERE g.tgrelid = m.relation AND g.tgqual::text ~ ':varattno 0 ') AS o
     )
-    SELECT DISTINCT ON (depth, kind, object, reason) f.kind, f.object, f.reason, f.drop_statement, f.create_statement FROM finding AS f
+    -- A name with a line break would end a comment, and go on as a statement of whoever chose it.
+    SELECT DISTINCT ON (depth, kind, object, reason) f.kind, f.object, f.reason, f.drop_statement,
+        CASE WHEN f.create_statement ~ '^--' THEN translate(f.create_statement, E'\n\r', '  ') ELSE f.create_statement END FROM finding AS f
     WHERE f.kind <> 'comment' OR EXISTS (SELECT FROM finding AS i WHERE i.kind = 'index' AND i.object = f.object AND i.create_statement !~ '^--')
     ORDER BY f.depth DESC, f.kind, f.object, f.reason
     $$;

@@ -189,6 +189,25 @@ $node->gives(q{CALL pii_unseal_column('mailer.theirs', 'v'); SELECT v, pii_is_se
 	'who may reveal unseals the table of one who may not');
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Who adopts runs nothing of somebody else's
+
+$node->safe_psql('postgres', q{CREATE TABLE plain (id int, ssn text, note text); INSERT INTO plain VALUES (1, '123-45-6789'); GRANT SELECT ON plain TO peeper});
+foreach my $type (qw(text pii_text))
+{
+	$node->safe_psql('postgres', qq{CREATE FUNCTION peeper.boom($type) RETURNS text LANGUAGE plpgsql AS \$\$ BEGIN RAISE WARNING 'called as %', current_user; RETURN 'x'; END \$\$},
+		extra_params => [ '-U', 'peeper' ]);
+}
+$node->safe_psql('postgres', 'CREATE MATERIALIZED VIEW peeper.filled AS SELECT id, peeper.boom(ssn) FROM plain', extra_params => [ '-U', 'peeper' ]);
+($status, $shown, $notices) = $node->sql(q{CALL pii_adopt('plain', 'ssn', 'ssn', replace => true)});
+like($notices, qr/called as peeper/, 'a materialized view is filled again');
+unlike($notices, qr/called as (?!peeper)/, 'with the rights of its owner');
+$node->gives('SELECT * FROM peeper.filled', '1|x', 'and holds what it held');
+
+$node->safe_psql('postgres', qq{CREATE TABLE peeper.bait (a text, b text); CREATE INDEX "x\nALTER ROLE peeper SUPERUSER; --" ON peeper.bait ((a || b))}, extra_params => [ '-U', 'peeper' ]);
+$node->gives(q{SELECT create_statement ~ '^-- CREATE INDEX "x ALTER', create_statement ~ '[\n\r]' FROM pii_adoption_obstacles('peeper.bait', 'a', 'ssn') WHERE kind = 'index'},
+	't|f', 'a name with a line break does not end a comment');
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The books
 
 adopted('numbers', 1);
