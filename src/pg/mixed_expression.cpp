@@ -186,11 +186,11 @@ bool IsPadded(const Place& place, const Var* var) {
   return IsSealedType(var->vartype) && FindAdopted(place.table, ColumnOf(place, var)).is_padded;
 }
 
-/// Is the column that a Var stands for one whose plaintext is of class text?
-bool IsClasslessVar(const Place& place, const Var* var) {
+/// Is the column that a Var stands for one whose plaintext is of class text? Then its attribute is given,
+/// too.
+bool IsClasslessVar(const Place& place, const Var* var, AttrNumber* attribute) {
   AttrNumber number = ColumnOf(place, var);
-  AttrNumber attribute;
-  return number > 0 && IsSealedType(var->vartype) && IsClassless(place, var, number, &attribute);
+  return number > 0 && IsSealedType(var->vartype) && IsClassless(place, var, number, attribute);
 }
 
 /// Is it a question about a column that is answered by what is stored?
@@ -200,7 +200,9 @@ bool AsksAboutStored(const Place& place, Node* node) {
     return false;
   if (AsksForState(node)) return true;
   auto* var = reinterpret_cast<Var*>(ArgumentOf(node));
-  if (IsClasslessVar(place, var)) return CallsOneOf(node, {"pii_blind_index", "pii_rewrap"});
+  AttrNumber attribute;
+  if (IsClasslessVar(place, var, &attribute))
+    return CallsOneOf(node, {"pii_rewrap"}) || (attribute == 0 && CallsOneOf(node, {"pii_blind_index"}));
   if (CallsOneOf(node, {"pii_seal_adopted"})) return true;
   return TakesClass(node) && !IsPadded(place, var);
 }
@@ -214,7 +216,8 @@ Node* SealArguments(Node* node, void* context) {
   Node* value = StripRelabel(node);
   const auto& place = *static_cast<Place*>(context);
   auto* var = reinterpret_cast<Var*>(value);
-  bool stays = IsA(value, Var) && !IsPadded(place, var) && !IsClasslessVar(place, var);
+  AttrNumber attribute;
+  bool stays = IsA(value, Var) && !IsPadded(place, var) && !IsClasslessVar(place, var, &attribute);
   return stays ? node : Seal(node, context);
 }
 
@@ -234,9 +237,10 @@ Node* Seal(Node* node, void* context) {
   }
   if (AsksAboutStored(place, node)) return node;
   Place inner = place;
-  bool goes_on = place.is_compared && IsA(node, RelabelType);
+  bool goes_on = place.is_compared && (IsA(node, RelabelType) || IsA(node, List));
   bool takes_stored = place.is_condition && Compares(node);
-  inner.is_compared = goes_on || takes_stored;
+  // A hash, too, takes SEARCH on the class of the attribute, and is that of class text, as in an index.
+  inner.is_compared = goes_on || takes_stored || CallsOneOf(node, {"pii_blind_index"});
   return MutateExpression(node, takes_stored ? SealArguments : Seal, &inner);
 }
 
