@@ -152,6 +152,14 @@ void ForgetDroppedRole(ObjectAccessType access, Oid class_oid, Oid object, int s
   table_close(table, RowExclusiveLock);
 }
 
+/// Roles that may write any table (pg_write_all_data) may not write one of these.
+void RequireOwner(const TriggerData* trigger) {
+  if (has_privs_of_role(GetUserId(), trigger->tg_relation->rd_rel->relowner)) return;
+  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                  errmsg("permission denied for table %s", RelationGetRelationName(trigger->tg_relation)),
+                  errhint("Use pii_grant() and pii_revoke().")));
+}
+
 }  // namespace
 
 void InstallGrants() {
@@ -178,27 +186,28 @@ PII_FUNCTION(pii_revoke_by_name) {
   PG_RETURN_VOID();
 }
 
-/// Trigger of both tables. Every session reads the grants again. Roles that may write any table
-/// (pg_write_all_data) may not write this one, and a publisher may not empty it.
+/// Trigger of both tables. Every session reads the grants again. A publisher may not empty them.
 PII_FUNCTION(pii_privilege_changed) {
   if (!CALLED_AS_TRIGGER(fcinfo)) elog(ERROR, "pii_privilege_changed is a trigger function");
   auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
-  bool is_remote_truncate = IsLogicalWorker() && TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event);
-  if (is_remote_truncate || !has_privs_of_role(GetUserId(), trigger->tg_relation->rd_rel->relowner)) {
+  if (IsLogicalWorker() && TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)) {
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                     errmsg("permission denied for table %s", RelationGetRelationName(trigger->tg_relation)),
                     errhint("Use pii_grant() and pii_revoke().")));
   }
+  pii::RequireOwner(trigger);
   CacheInvalidateRelcache(trigger->tg_relation);
   PG_RETURN_POINTER(nullptr);
 }
 
-/// Trigger for each row: what a publisher grants is no grant here, where a role of that name, or of that OID,
-/// may be somebody else. FOR ALL TABLES publishes the tables too.
+/// Trigger for each row, before it is written: a function that the statement calls for a later row would see
+/// it as a grant. What a publisher grants is no grant here, where a role of that name, or of that OID, may be
+/// somebody else. FOR ALL TABLES publishes the tables too.
 PII_FUNCTION(pii_privilege_is_local) {
   if (!CALLED_AS_TRIGGER(fcinfo)) elog(ERROR, "pii_privilege_is_local is a trigger function");
   auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
   if (IsLogicalWorker()) PG_RETURN_POINTER(nullptr);
+  pii::RequireOwner(trigger);
   PG_RETURN_POINTER(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple
                                                                : trigger->tg_trigtuple);
 }

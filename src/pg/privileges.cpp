@@ -60,6 +60,7 @@ void WatchCatalogs() {
   OnRelationChange(ForgetGrants);
   CacheRegisterSyscacheCallback(AUTHOID, ForgetAnswers, Datum(0));
   CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, ForgetAnswers, Datum(0));
+  CacheRegisterSyscacheCallback(DATABASEOID, ForgetAnswers, Datum(0));  // whose owner pg_database_owner is
   watching = true;
 }
 

@@ -310,6 +310,27 @@ $node->gives(q{SELECT class, privilege FROM pii_privileges WHERE role = 'clerk' 
 	'two sessions grant at the same time');
 $_->quit foreach @sessions;
 
+# The owner of the database is a member of pg_database_owner, as long as he owns it.
+admin(q{SELECT pii_revoke('clerk', '*', 'ALL'), pii_grant('pg_database_owner', 'ssn', 'REVEAL'); ALTER DATABASE postgres OWNER TO clerk});
+my $owner = $node->background_psql('postgres', extra_params => [ '-U', 'clerk' ]);
+is($owner->query_safe($read), $plain, 'the owner of the database, by pg_database_owner');
+admin('ALTER DATABASE postgres OWNER TO officer');
+is($owner->query_safe($read), $masked, 'no longer when another one owns it');
+$owner->quit;
+admin(q{SELECT pii_revoke('pg_database_owner', '*', 'ALL')});
+
+# Who may write all tables does not write these, not even for a moment: what a function of the statement reads by then
+admin(q{CREATE ROLE hoarder LOGIN; GRANT pg_write_all_data, pg_read_all_data TO hoarder; CREATE SCHEMA hoarder AUTHORIZATION hoarder; SELECT pii_revoke('public', 'ssn', 'MASK')});
+$node->safe_psql('postgres', q{CREATE FUNCTION hoarder.look() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'called'; RETURN 5; END $$}, extra_params => [ '-U', 'hoarder' ]);
+foreach my $write (q{INSERT INTO pii_privilege SELECT 'hoarder'::regrole, 4, 'REVEAL' UNION ALL SELECT 'hoarder'::regrole, hoarder.look(), 'REVEAL'},
+	q{DELETE FROM pii_public_privilege WHERE privilege = 'MASK' RETURNING hoarder.look()}, q{UPDATE pii_public_privilege SET is_granted = true RETURNING hoarder.look()})
+{
+	$node->fails($write, '42501', qr/permission denied for table pii_\w*privilege/, $write, user => 'hoarder');
+	my (undef, undef, $told) = $node->sql($write, user => 'hoarder');
+	unlike($told, qr/called/, 'and before anything else is called');
+}
+admin(q{SELECT pii_grant('public', 'ssn', 'MASK')});
+
 # Without the extension's table there is nothing to look up, and nobody but superusers sees anything.
 $node->gives("BEGIN; ALTER EXTENSION pii DROP TABLE $_; ALTER TABLE $_ RENAME TO gone; SET LOCAL ROLE clerk; $read; ROLLBACK", '[ssn]',
 	"without the table $_, a session fails closed") foreach qw(pii_privilege pii_public_privilege);
