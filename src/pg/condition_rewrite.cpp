@@ -119,12 +119,14 @@ PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo par
   if (HasConditions(reinterpret_cast<Node*>(query), nullptr)) {
     query = reinterpret_cast<Query*>(RewriteAll(reinterpret_cast<Node*>(query), nullptr));
   }
+  // For this statement alone: planning calls functions of whoever wrote a policy, and those run statements.
+  bool reads_stored = ReadStored(false);
   bool may_read_stored = MayReadStored(query);  // planning scribbles on it
   // PostgreSQL 15 uses the text of its own planner for nothing.
   PlannedStmt* plan = next_planner != nullptr
                           ? next_planner(query, CommandTextForOthers(text), options, parameters)
                           : standard_planner(query, text, options, parameters);
-  SealWhatIsRead(plan, may_read_stored);
+  if (!reads_stored) SealWhatIsRead(plan, may_read_stored);
   return plan;
 }
 

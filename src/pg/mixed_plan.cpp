@@ -337,12 +337,12 @@ bool ReadStored(bool stored) {
 }
 
 bool MayReadStored(Query* query) {
-  return !reads_stored && IsTransactionState() && QueryReadsPlaintext(query) &&
+  return IsTransactionState() && QueryReadsPlaintext(query) &&
          !CallsOthers(reinterpret_cast<Node*>(query), nullptr);
 }
 
 void SealWhatIsRead(PlannedStmt* plan, bool may_read_stored) {
-  if (reads_stored || plan->commandType == CMD_UTILITY || !IsTransactionState()) return;
+  if (plan->commandType == CMD_UTILITY || !IsTransactionState()) return;
   bool has_any = HasAnyAdopted();
   if (has_any) VisitAll(plan, SealParameters);
   // Whoever counts unsealed values wants to know the truth, and no values; nobody else gets plaintext.

@@ -21,7 +21,8 @@ void SealWhatIsRead(PlannedStmt* plan, bool may_read_stored);
 /// library's.
 bool MayReadStored(Query* query);
 
-/// ReadStored makes statements planned from now on read what is stored, or not; it returns what held before.
+/// ReadStored makes the statement that is planned next read what is stored, or not; it returns what held
+/// before.
 bool ReadStored(bool stored);
 
 /// WithoutPlaintext returns COPY table TO as COPY (SELECT …) TO when a column of the table is adopted, else

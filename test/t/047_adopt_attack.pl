@@ -157,6 +157,16 @@ $node->gives("$inner; SELECT count(*) FROM (SELECT ssn FROM mixed OFFSET 0) a, L
 $node->gives(q{SELECT count(*), count(ssn), count(ssn::text) FROM (SELECT ssn FROM mixed OFFSET 0) s WHERE NOT pii_is_sealed(ssn)}, '3|3|3',
 	'who counts still sees the truth', user => 'peeper');
 
+# Nor by a function that is called while pii_verify_column() plans how it reads what is stored.
+$node->safe_psql('postgres', q{CREATE TABLE peeper.verified (v pii_text(ssn)); INSERT INTO peeper.verified VALUES ('1');
+	CREATE FUNCTION peeper.fold(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ DECLARE n int; BEGIN
+		EXECUTE 'SELECT count(*) FROM mixed a, peeper.mine b WHERE record_image_eq(ROW(a.ssn), ROW(b.ssn))' INTO n; RAISE NOTICE '% alike', n; RETURN true; END $$;
+	ALTER TABLE peeper.verified ENABLE ROW LEVEL SECURITY; ALTER TABLE peeper.verified FORCE ROW LEVEL SECURITY;
+	CREATE POLICY folded ON peeper.verified USING (peeper.fold(1))}, extra_params => [ '-U', 'peeper' ]);
+my (undef, $verified, $folded) = $node->sql(q{CALL pii_verify_column('peeper.verified', 'v')}, user => 'peeper');
+is($verified, '1|0|0|0', 'pii_verify_column() of a table with a policy');
+is(join(' ', $folded =~ /NOTICE:  (?:00000: )?(.* alike)/g), '0 alike', 'whose functions see no plaintext');
+
 # The condition of a view gets a row that is to be stored, and plaintext in it.
 $node->safe_psql('postgres', q{CREATE FUNCTION peeper.look(v pii_text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'sealed %, %', pii_is_sealed(v), v; RETURN true; END $$;
 	CREATE VIEW peeper.looking AS SELECT * FROM mixed WHERE peeper.look(ssn) WITH CHECK OPTION}, extra_params => [ '-U', 'peeper' ]);
