@@ -119,8 +119,8 @@ PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo par
   if (HasConditions(reinterpret_cast<Node*>(query), nullptr)) {
     query = reinterpret_cast<Query*>(RewriteAll(reinterpret_cast<Node*>(query), nullptr));
   }
-  // For this statement alone: planning calls functions of whoever wrote a policy, and those run statements.
-  bool reads_stored = ReadStored(false);
+  // Before planning, which calls functions of whoever wrote a policy, and those run statements.
+  bool reads_stored = TakeReadStored(text);
   bool may_read_stored = MayReadStored(query);  // planning scribbles on it
   // PostgreSQL 15 uses the text of its own planner for nothing.
   PlannedStmt* plan = next_planner != nullptr

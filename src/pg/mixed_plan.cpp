@@ -15,7 +15,8 @@
 namespace pii {
 namespace {
 
-bool reads_stored;
+/// The text of the statement that is to read what is stored.
+const char* reads_stored;
 
 // ------------------------------------------------------------------------------------------------------------
 // The plan
@@ -330,10 +331,12 @@ void RequireOwnClass(FunctionCallInfo fcinfo, uint16_t class_id) {
 
 }  // namespace
 
-bool ReadStored(bool stored) {
-  bool before = reads_stored;
-  reads_stored = stored;
-  return before;
+void ReadStored(const char* text) { reads_stored = text; }
+
+bool TakeReadStored(const char* text) {
+  if (reads_stored == nullptr || text == nullptr || strcmp(reads_stored, text) != 0) return false;
+  reads_stored = nullptr;
+  return true;
 }
 
 bool MayReadStored(Query* query) {

@@ -21,9 +21,12 @@ void SealWhatIsRead(PlannedStmt* plan, bool may_read_stored);
 /// library's.
 bool MayReadStored(Query* query);
 
-/// ReadStored makes the statement that is planned next read what is stored, or not; it returns what held
-/// before.
-bool ReadStored(bool stored);
+/// ReadStored makes the statement with this text read what is stored, the next time that it is planned; null:
+/// none. The text must live until then.
+void ReadStored(const char* text);
+
+/// TakeReadStored tells whether a statement that is about to be planned is that one, and forgets it.
+bool TakeReadStored(const char* text);
 
 /// WithoutPlaintext returns COPY table TO as COPY (SELECT …) TO when a column of the table is adopted, else
 /// the statement as it is.

@@ -104,11 +104,11 @@ void VerifyRows(Portal portal, uint16_t declared_class, Counts* counts) {
 /// Opens a cursor that gives the values as they are stored.
 Portal OpenStored(const char* query) {
   Portal volatile portal = nullptr;
-  bool before = ReadStored(true);
+  ReadStored(query);
   PG_TRY();
   { portal = SPI_cursor_open_with_args(nullptr, query, 0, nullptr, nullptr, nullptr, true, 0); }
   PG_FINALLY();
-  { ReadStored(before); }
+  { ReadStored(nullptr); }
   PG_END_TRY();
   return portal;
 }
