@@ -59,6 +59,16 @@ bool ValuesInUse() {
          values_in_use.statement == GetCurrentStatementStartTimestamp();
 }
 
+/// A client that fetches the rows in pieces has the statement shown again with each, and of rows that are
+/// kept since the first one (RETURNING, EXPLAIN) no hook tells. Positions in the text matter where there are
+/// several statements.
+void HidePortal(const char* hidden) {
+  Portal portal = ActivePortal;
+  if (portal == nullptr || list_length(portal->stmts) != 1) return;
+  if (strcmp(portal->sourceText, debug_query_string) != 0) return;
+  portal->sourceText = MemoryContextStrdup(portal->portalContext, hidden);
+}
+
 /// Messages whose words depend on the language are known by the C function that reports them.
 bool IsReportedBy(const ErrorData* error, std::initializer_list<const char*> functions) {
   if (error->funcname == nullptr) return false;
@@ -334,6 +344,7 @@ void HideActivity() {
   char* hidden = HiddenStatement(debug_query_string);
   if (hidden == nullptr) return;
   pgstat_report_activity(STATE_RUNNING, hidden);
+  HidePortal(hidden);
   pfree(hidden);
 }
 

@@ -57,9 +57,20 @@ hides('without values', q{DO $$ BEGIN RAISE LOG 'a plain message'; END $$}, unde
 # Text that is no statement: psql sends the lines of a script as one when the COPY before them was refused.
 
 hides('lines of data', "1\tWilhelmina Quackenbush\t\\N\n2\tWilhelmina\t\\N\n\\.\n", '42601', qr/STATEMENT:  \(not logged, because it does not begin as a statement does\)/);
-my ($activity) = WireSession->connected($node)->run("SELECT query FROM pg_stat_activity WHERE pid = ${\$session->pid}");
-unlike($activity, $value, 'nor does pg_stat_activity show lines of data');
+sub activity { return join "\n", $node->safe_psql('postgres', "SELECT query FROM pg_stat_activity WHERE pid = ${\$session->pid}"); }
+unlike(activity(), $value, 'nor does pg_stat_activity show lines of data');
 hides('a statement with an error', "/* what */ SELECT FROM FROM people WHERE name = 'Wilhelmina'", '42601', qr/STATEMENT:  +SELECT FROM FROM people WHERE name = '\.\.\.'/);
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A statement whose rows are fetched in pieces is shown again with each.
+
+foreach my $statement ("INSERT INTO plain SELECT 'Quackenbush ' || i FROM generate_series(1, 9) AS i RETURNING t", "EXPLAIN SELECT * FROM people WHERE name = 'Quackenbush'",
+	"SELECT 'Quackenbush ' || i FROM generate_series(1, 9) AS i")
+{
+	$session->execute_in_pieces($statement, [], [], 1, 4);
+	(my $hidden = $statement) =~ s/'[^']+'/'...'/g;
+	is(activity(), $hidden, 'pg_stat_activity, in pieces: ' . substr $statement, 0, 6);
+}
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Messages of kinds that hardly ever quote anything
