@@ -208,6 +208,8 @@ void HideMessage(ErrorData* error) {
     HideStatementMessage(error);
   } else if (IsReportedBy(error, {"MemoryContextStatsPrint"})) {
     HideMemoryName(error);
+  } else if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && IsReportedBy(error, {"CopyGetData"})) {
+    error->message = pstrdup("COPY from stdin failed");  // without what the client says: it may quote a line
   } else if (error->sqlerrcode == ERRCODE_SYNTAX_ERROR) {
     error->message = HiddenMessage(error, HideNear);
   } else if (QuotesInput(ERRCODE_TO_CATEGORY(error->sqlerrcode))) {

@@ -22,13 +22,14 @@ $node->safe_psql('postgres', q{
 my $value = qr/wilhelmin|quackenbush/i;
 my $session = WireSession->connected($node);
 
-# Runs a statement, with the outcome (SQLSTATE or undef); what the log shows of it, and the value never.
+# Runs a statement, or what `$statement` does, with the outcome (SQLSTATE or undef); what the log shows of it, and the value
+# never.
 sub hides
 {
 	my ($name, $statement, $state, $shows) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $offset = $node->log_size;
-	my (undef, $error) = $session->query($statement);
+	my (undef, $error) = ref $statement ? $statement->() : $session->query($statement);
 	is(defined $error ? substr($error, 0, 5) : undef, $state, "$name: fails or not") or diag($error);
 	my $log = $node->log_since($offset);
 	like($log, $shows, "$name: the log shows what it was");
@@ -51,6 +52,7 @@ like(join("\n", $session->run('EXPLAIN (VERBOSE, COSTS OFF) SELECT max(pii_revea
 hides('what workers revealed', "DO \$\$ DECLARE v text; BEGIN $by_workers; RAISE LOG 'got %', v; END \$\$", undef, $not_logged);
 hides('a key that workers revealed', "DO \$\$ DECLARE v text; BEGIN $by_workers; INSERT INTO plain VALUES (v), (v); END \$\$", '23505',
 	qr/DETAIL:  Key \(t\)=\(\.\.\.\) already exists/);
+hides('a document that is searched', q{DO $$ DECLARE v jsonb := '{"name": "Wilhelmina"}'; BEGIN PERFORM pii_blind_index(v, '$.name', 'name'); RAISE LOG 'got %', v; END $$}, undef, $not_logged);
 hides('without values', q{DO $$ BEGIN RAISE LOG 'a plain message'; END $$}, undef, qr/raised by a function \(LOG\): a plain message/);
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -76,6 +78,8 @@ foreach my $statement ("INSERT INTO plain SELECT 'Quackenbush ' || i FROM genera
 # Messages of kinds that hardly ever quote anything
 
 hides('a program of COPY', q{COPY plain FROM PROGRAM 'false Wilhelmina Quackenbush'}, '38000', qr/ERROR:  program "\.\.\." failed/);
+hides('a COPY that the client gives up', sub { $session->copy_in('COPY people FROM STDIN', "1\t", 'error from Python: ValueError - no number: Wilhelmina') }, '57014',
+	qr/ERROR:  COPY from stdin failed\n/);
 hides('a search that is too long', q{SELECT ('quackenbush & ' || repeat('x', 3000))::tsquery}, '54000', qr/ERROR:  word is too long in tsquery: "\.\.\."/);
 hides('a cursor', q{DECLARE "Wilhelmina, Q" CURSOR WITH HOLD FOR SELECT 1; UPDATE plain SET t = 'x' WHERE CURRENT OF "Wilhelmina, Q"}, '24000', qr/ERROR:  cursor "\.\.\."/);
 hides('a warning about XML', q{SELECT xpath('/x', '<person xmlns="people"><name>Quackenbush</name></person>')}, undef, qr/raised by a function \(WARNING\): Not logged/);

@@ -77,12 +77,13 @@ sub run
 	return @$rows;
 }
 
-# Runs COPY FROM STDIN with `$data`, text or bytes.
+# Runs COPY FROM STDIN with `$data`, text or bytes; with `$failure`, what the program says of its own failure then.
 sub copy_in
 {
-	my ($self, $sql, $data) = @_;
+	my ($self, $sql, $data, $failure) = @_;
 	utf8::encode($data) if utf8::is_utf8($data);
 	$self->{copy_data} = $data;
+	$self->{copy_failure} = $failure;
 	return $self->query($sql);
 }
 
@@ -232,7 +233,8 @@ sub _answer
 		}
 		elsif ($type eq 'G')
 		{
-			$self->_write(_message('d', $self->{copy_data}) . _message('c', ''));
+			my $failure = $self->{copy_failure};
+			$self->_write(_message('d', $self->{copy_data}) . (defined $failure ? _message('f', encode_utf8($failure) . "\0") : _message('c', '')));
 		}
 		elsif ($type eq 'd')
 		{
