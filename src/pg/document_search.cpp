@@ -6,6 +6,7 @@
 #include "encoding.h"
 #include "index_version.h"
 #include "json_value.h"
+#include "log_guard.h"
 #include "pg.h"
 #include "privileges.h"
 #include "report.h"
@@ -162,6 +163,7 @@ void HashDocument(FunctionCallInfo fcinfo, Hashing* hashing) {
   hashing->version = StatementVersion();
   if (hashing->analyzes && IsUnreadable(hashing->path.class_id)) return;
   RequirePrivilege(kSearch, hashing->path.class_id);
+  NoteValuesInUse();  // sealed or not
   Jsonb* document = PG_GETARG_JSONB_P(0);
   JsonbValue root;
   if (!JsonbExtractScalar(&document->root, &root)) JsonbToJsonbValue(document, &root);
