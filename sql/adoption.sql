@@ -146,6 +146,42 @@ ALTER TABLE changed ALTER copy TYPE text USING pii_mask(number);
 ALTER TABLE changed ALTER number TYPE text USING pii_reveal(number);
 SELECT * FROM changed;
 
+-- What a trigger hands on is sealed before PostgreSQL computes anything with it: arrays, rows and functions that are IMMUTABLE.
+CREATE TABLE watched (id int, gone int, number text);
+INSERT INTO watched VALUES (1, 0, '1234567');
+ALTER TABLE watched DROP gone;
+CALL pii_adopt('watched', 'number', 'account');
+CREATE TYPE pair AS (id int, number pii_text(account));
+CREATE TABLE handed_on (way text, list pii_text[], rows watched[], pair pair, shown text);
+CREATE FUNCTION same(pii_text) RETURNS pii_text[] IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN ARRAY[$1]; END';
+CREATE FUNCTION hand_on() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO handed_on (way, list) VALUES ('array', ARRAY[old.number]);
+    INSERT INTO handed_on (way, list) VALUES ('append', array_append('{}'::pii_text[], old.number)), ('fill', array_fill(old.number, '{2}'));
+    INSERT INTO handed_on (way, list) SELECT 'select', ARRAY[old.number];
+    INSERT INTO handed_on (way, list) SELECT 'sub-select', ARRAY[s.number] FROM (SELECT old.number) AS s;
+    INSERT INTO handed_on (way, list) SELECT 'from', array_agg(f) FROM unnest(ARRAY[old.number]) AS f;
+    INSERT INTO handed_on (way, list) SELECT 'having', ARRAY[old.number] FROM watched GROUP BY ARRAY[old.number] HAVING cardinality(ARRAY[old.number]) = 1;
+    INSERT INTO handed_on (way, list) VALUES ('function', same(old.number));
+    INSERT INTO handed_on (way, pair) VALUES ('row', ROW(1, old.number)::pair);
+    INSERT INTO handed_on (way, rows) VALUES ('rows', ARRAY[old]);
+    INSERT INTO handed_on (way, shown) VALUES ('shown', array_to_string(ARRAY[old.number], ','));
+    UPDATE handed_on SET list = list || old.number, pair = ROW((pair).id, old.number)::pair WHERE way IN ('array', 'row');
+    RETURN new;
+END
+$$;
+CREATE TRIGGER hand_on AFTER UPDATE ON watched FOR EACH ROW EXECUTE FUNCTION hand_on();
+CREATE FUNCTION hand_on_all() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO handed_on (way, shown) SELECT 'statement', to_jsonb(o) || to_jsonb(concat(o)) FROM o;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER hand_on_all AFTER UPDATE ON watched REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION hand_on_all();
+UPDATE watched SET id = 2;
+SELECT way, list, (SELECT bool_and(pii_is_sealed(l)) FROM unnest(list) AS l) AS list_is_sealed, rows, pii_is_sealed(rows[1].number) AS rows_are_sealed,
+    pair, pii_is_sealed((pair).number) AS pair_is_sealed, shown FROM handed_on ORDER BY way;
+
 SET client_min_messages = warning;
 DROP SCHEMA adoption CASCADE;
 DROP EXTENSION pg_trgm;

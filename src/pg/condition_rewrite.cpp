@@ -122,6 +122,7 @@ PlannedStmt* Plan(Query* query, const char* text, int options, ParamListInfo par
   // Before planning, which calls functions of whoever wrote a policy, and those run statements.
   bool reads_stored = TakeReadStored(text);
   bool may_read_stored = MayReadStored(query);  // planning scribbles on it
+  SealParameters(query);
   // PostgreSQL 15 uses the text of its own planner for nothing.
   PlannedStmt* plan = next_planner != nullptr
                           ? next_planner(query, CommandTextForOthers(text), options, parameters)

@@ -151,7 +151,8 @@ Node* SealColumn(const Place& place, Var* var, AttrNumber number) {
 
 /// A whole row, column by column, when one of them is adopted, else null.
 Node* SealRow(const Place& place, const Var* var) {
-  if (get_typ_typrelid(var->vartype) != place.table) return nullptr;  // of a transition table
+  bool is_record = var->vartype == RECORDOID;  // of a transition table
+  if (!is_record && get_typ_typrelid(var->vartype) != place.table) return nullptr;
   Relation table = table_open(place.table, NoLock);
   TupleDesc columns = RelationGetDescr(table);
   List* values = NIL;
@@ -159,6 +160,7 @@ Node* SealRow(const Place& place, const Var* var) {
   bool is_adopted = false;
   for (AttrNumber number = 1; number <= columns->natts; ++number) {
     Form_pg_attribute attribute = TupleDescAttr(columns, number - 1);
+    if (is_record && attribute->attisdropped) continue;
     names = lappend(names, makeString(pstrdup(NameStr(attribute->attname))));
     if (attribute->attisdropped) {
       values = lappend(values, makeNullConst(INT4OID, -1, InvalidOid));

@@ -65,16 +65,19 @@ Node* SealRow(Node* given, Oid table_oid) {
   return reinterpret_cast<Node*>(row);
 }
 
-/// Questions about the form of a value are answered for what it is.
-bool AsksForState(Node* node) {
+/// Questions about the form of a value are answered for what it is. And before planning it was sealed.
+bool TakesAsIs(Node* node) {
   if (!IsA(node, FuncExpr)) return false;
   Oid function = reinterpret_cast<FuncExpr*>(node)->funcid;
-  return function >= FirstNormalObjectId &&
-         (IsOwnFunction(function, "pii_is_sealed") || IsOwnFunction(function, "pii_key_version"));
+  if (function < FirstNormalObjectId) return false;
+  for (const char* symbol : {"pii_is_sealed", "pii_key_version", "pii_seal_adopted"}) {
+    if (IsOwnFunction(function, symbol)) return true;
+  }
+  return false;
 }
 
 Node* Seal(Node* node, void* context) {
-  if (node == nullptr || AsksForState(node)) return node;
+  if (node == nullptr || TakesAsIs(node)) return node;
   if (!IsGiven(node)) return MutateExpression(node, Seal, context);
   if (MayBePlaintext(node)) return SealedForm(node, DeclaredModifier(node), false);
   Oid table = AdoptedTableOf(exprType(node));
@@ -82,7 +85,7 @@ Node* Seal(Node* node, void* context) {
 }
 
 bool FindGiven(Node* node, void*) {
-  if (node == nullptr) return false;
+  if (node == nullptr || TakesAsIs(node)) return false;
   if (!IsGiven(node)) return WalkExpression(node, FindGiven, nullptr);
   return MayBePlaintext(node) || OidIsValid(AdoptedTableOf(exprType(node)));
 }
@@ -92,7 +95,32 @@ List* SealList(List* expressions) {
   return FindGiven(node, nullptr) ? reinterpret_cast<List*>(Seal(node, nullptr)) : expressions;
 }
 
+/// The results of a query, and what is below it.
+bool SealQuery(Node* node, void*) {
+  if (node == nullptr) return false;
+  if (!IsA(node, Query)) return WalkExpression(node, SealQuery, nullptr);
+  auto* query = reinterpret_cast<Query*>(node);
+  query->targetList = SealList(query->targetList);
+  query->returningList = SealList(query->returningList);
+  if (FindGiven(query->havingQual, nullptr)) query->havingQual = Seal(query->havingQual, nullptr);
+  if (query->onConflict != nullptr)
+    query->onConflict->onConflictSet = SealList(query->onConflict->onConflictSet);
+  ListCell* cell;
+  foreach (cell, query->mergeActionList) {
+    auto* action = static_cast<MergeAction*>(lfirst(cell));
+    action->targetList = SealList(action->targetList);
+  }
+  foreach (cell, query->rtable) {
+    auto* entry = static_cast<RangeTblEntry*>(lfirst(cell));
+    entry->values_lists = SealList(entry->values_lists);
+    entry->functions = SealList(entry->functions);
+  }
+  return WalkQuery(query, SealQuery);
+}
+
 }  // namespace
+
+void SealWhatIsGiven(Query* query) { SealQuery(reinterpret_cast<Node*>(query), nullptr); }
 
 Node* SealedForm(Node* value, int class_id, bool is_padded) {
   Oid type = exprType(value);

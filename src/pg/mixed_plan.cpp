@@ -288,7 +288,7 @@ bool SealStoredNode(PlannedStmt*, Plan* node) {
   return false;
 }
 
-bool SealParameters(PlannedStmt*, Plan* node) {
+bool SealNodeParameters(PlannedStmt*, Plan* node) {
   SealWhatIsGiven(node);
   return false;
 }
@@ -344,10 +344,16 @@ bool MayReadStored(Query* query) {
          !CallsOthers(reinterpret_cast<Node*>(query), nullptr);
 }
 
+void SealParameters(Query* query) {
+  bool has_any =
+      !reads_stored && query->commandType != CMD_UTILITY && IsTransactionState() && HasAnyAdopted();
+  if (has_any) SealWhatIsGiven(query);
+}
+
 void SealWhatIsRead(PlannedStmt* plan, bool may_read_stored) {
   if (plan->commandType == CMD_UTILITY || !IsTransactionState()) return;
   bool has_any = HasAnyAdopted();
-  if (has_any) VisitAll(plan, SealParameters);
+  if (has_any) VisitAll(plan, SealNodeParameters);
   // Whoever counts unsealed values wants to know the truth, and no values; nobody else gets plaintext.
   bool may_count = may_read_stored && !WritesRows(plan) && !GivesValues(plan);
   if (ReadsAdopted(plan) && !(may_count && VisitAll(plan, FindQuestion))) VisitAll(plan, SealNode);

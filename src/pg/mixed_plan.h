@@ -17,6 +17,10 @@ namespace pii {
 /// values, and `may_read_stored`.
 void SealWhatIsRead(PlannedStmt* plan, bool may_read_stored);
 
+/// SealParameters changes a query before it is planned: what functions hand to it, such as OLD.ssn in a
+/// trigger, is sealed where it gives values.
+void SealParameters(Query* query);
+
 /// MayReadStored tells, before a query is planned, whether it calls no functions but PostgreSQL's and this
 /// library's.
 bool MayReadStored(Query* query);
