@@ -10,11 +10,15 @@ SELECT format('%%s.%%I', s."table", s."column"), s."table"::text, quote_ident(s.
     quote_literal(s."table"::text) || ', ' || quote_literal(s."column"),
     ((CASE c.relkind WHEN 'p' THEN (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid) WHERE isleaf)
       ELSE pg_relation_size(c.oid) END) / current_setting('block_size')::int)::float8,
-    s.attribute IS NOT NULL
+    CASE WHEN s.attribute IS NOT NULL THEN
+        format(' AND (%%1$s.pii_is_sealed(%%2$I) OR %%3$I::text IN '
+            '(SELECT r.attribute FROM %%1$s.pii_sealed_attribute AS r '
+            'WHERE r."table" = %%4$L::regclass AND r.phase = ''sealed''))',
+            %s, s."column", s.attribute, s."table"::text) END
 FROM %s.pii_columns AS s JOIN pg_class AS c ON c.oid = s."table" AND c.relkind IN ('r', 'p', 'm'))";
 
 constexpr char kFindings[] = R"(
-WITH counts AS (SELECT %s.pii_key_version(%s) AS version, count(*) AS rows FROM %s%s%s WHERE %s IS NOT NULL GROUP BY 1)
+WITH counts AS (SELECT %s.pii_key_version(%s) AS version, count(*) AS rows FROM %s%s%s WHERE %s IS NOT NULL%s GROUP BY 1)
 SELECT CASE WHEN version IS NULL THEN 'error' WHEN status = 'enabled' THEN 'info' ELSE 'warning' END, %s,
     format('%%s of %%s values%s ', rows, (SELECT sum(rows) FROM counts)) || CASE
         WHEN version IS NULL THEN 'are not sealed'
@@ -24,7 +28,7 @@ SELECT CASE WHEN version IS NULL THEN 'error' WHEN status = 'enabled' THEN 'info
         ELSE 'Bring the version back (pii-keyring enable) and reload the keyring, then: ' || %s END
 FROM counts LEFT JOIN %s.pii_keyring AS k
     ON k.key_version = version AND k.purpose = 'seal' AND k.domain = current_setting('pii.domain')
-WHERE (version IS NULL AND NOT %s) OR version IS NOT NULL AND NOT coalesce(status = 'enabled' AND is_primary, false)
+WHERE version IS NULL OR NOT coalesce(status = 'enabled' AND is_primary, false)
     AND EXISTS (SELECT FROM %s.pii_keyring WHERE loaded_at IS NOT NULL)
 ORDER BY version NULLS FIRST)";
 
@@ -35,7 +39,7 @@ struct SealedColumn {
   const char* arguments;  ///< of the procedures
   bool is_partitioned;
   double pages;
-  bool is_of_attributes;  ///< plaintext is as it should be
+  const char* declared;  ///< condition of an attribute table, where other plaintext is as it should be
 };
 
 void CheckColumn(const Findings& findings, const void* argument) {
@@ -47,12 +51,14 @@ void CheckColumn(const Findings& findings, const void* argument) {
       quote_literal_cstr(psprintf("CALL %s.pii_rewrap_column(%s);", schema, column.arguments));
   AddRows(findings,
           psprintf(kFindings, schema, column.name, column.is_partitioned ? "" : "ONLY ", column.table, sample,
-                   column.name, quote_literal_cstr(column.object), sample[0] != '\0' ? " of a sample" : "",
-                   seal, rewrap, rewrap, schema, column.is_of_attributes ? "true" : "false", schema));
+                   column.name, column.declared != nullptr ? column.declared : "",
+                   quote_literal_cstr(column.object), sample[0] != '\0' ? " of a sample" : "", seal, rewrap,
+                   rewrap, schema, schema));
 }
 
 void CheckColumns(const Findings& findings, const void*) {
-  if (SPI_execute(psprintf(kColumns, findings.schema), true, 0) != SPI_OK_SELECT)
+  if (SPI_execute(psprintf(kColumns, quote_literal_cstr(findings.schema), findings.schema), true, 0) !=
+      SPI_OK_SELECT)
     elog(ERROR, "could not list columns");
   SPITupleTable* rows = SPI_tuptable;
   uint64 count = SPI_processed;
@@ -65,7 +71,7 @@ void CheckColumns(const Findings& findings, const void*) {
                         text(5),
                         DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 4, &is_null)),
                         DatumGetFloat8(SPI_getbinval(rows->vals[i], rows->tupdesc, 6, &is_null)),
-                        DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 7, &is_null))};
+                        text(7)};
     TryCheck(findings, column.object, CheckColumn, &column);
   }
 }
