@@ -116,6 +116,11 @@ CALL pii_release('accounts', 'id');
 CALL pii_release('accounts', 'number', NULL);
 CALL pii_release('accounts', 'number', 'varchar(20)');
 CALL pii_release('accounts', 'number', 'integer');
+-- Nothing is cut.
+CALL pii_release('accounts', 'number', 'varchar(3)', rewrite => true);
+CALL pii_release('accounts', 'number', 'char(3)', rewrite => true);
+CREATE DOMAIN short AS varchar(3);
+CALL pii_release('accounts', 'number', 'short', rewrite => true);
 CALL pii_release('accounts', 'number', 'varchar(20)', rewrite => true);
 CALL pii_release('accounts', 'code', 'char(6)', rewrite => true);
 CALL pii_release('accounts', 'born', 'date', rewrite => true);

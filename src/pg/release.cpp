@@ -14,6 +14,7 @@ namespace {
 /// The type that a column is to have.
 struct PlainType {
   const char* name;  ///< for statements
+  const char* cast;  ///< without a length: a cast to that would cut values, where ALTER TABLE refuses them
   const char* shown;
   const char* schema;  ///< quoted
   bool is_relabel;     ///< text as it is stored is a value of it
@@ -40,7 +41,8 @@ PlainType ReadType(const char* name) {
   Oid type;
   int32 modifier;
   ParseType(name, &type, &modifier);
-  return {format_type_extended(type, modifier, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY),
+  constexpr bits16 kFlags = FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY;
+  return {format_type_extended(type, modifier, kFlags), format_type_extended(getBaseType(type), -1, kFlags),
           format_type_with_typemod(type, modifier),
           quote_identifier(get_namespace_name(NamespaceOf(getBaseType(type)))), IsRelabel(type, modifier)};
 }
@@ -119,7 +121,7 @@ void Release(const Conversion& conversion, const ConvertedColumn& column, void* 
   const char* name = quote_identifier(column.name);
   const char* alter =
       psprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s.pii_reveal(%s)::%s", TableName(column.table),
-               name, type->name, conversion.schema, name, type->name);
+               name, type->name, conversion.schema, name, type->cast);
   if (!conversion.rewrite) BeginRelease(column.table, column.name);
   Execute(alter);
   EndRelease();
