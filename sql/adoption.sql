@@ -183,8 +183,25 @@ BEGIN
 END
 $$;
 CREATE TRIGGER hand_on_all AFTER UPDATE ON watched REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION hand_on_all();
+-- Without a class, too.
+CREATE TABLE watched_too (id int, mail text);
+INSERT INTO watched_too VALUES (1, 'a@b.org');
+CALL pii_adopt('watched_too', 'mail');
+CREATE FUNCTION hand_on_too() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO handed_on (way, list) VALUES ('without a class', ARRAY[old.mail, NULL]);
+    INSERT INTO handed_on (way, list) VALUES ('without a class, update', '{}') ;
+    UPDATE handed_on SET list = ARRAY[old.mail] WHERE way = 'without a class, update';
+    INSERT INTO rows_too VALUES (ARRAY[old], to_jsonb(old));
+    RETURN new;
+END
+$$;
+CREATE TABLE rows_too (rows watched_too[], shown text);
+CREATE TRIGGER hand_on_too AFTER UPDATE ON watched_too FOR EACH ROW EXECUTE FUNCTION hand_on_too();
+UPDATE watched_too SET id = 2;
+SELECT rows, pii_is_sealed(rows[1].mail), shown FROM rows_too;
 UPDATE watched SET id = 2;
-SELECT way, list, (SELECT bool_and(pii_is_sealed(l)) FROM unnest(list) AS l) AS list_is_sealed, rows, pii_is_sealed(rows[1].number) AS rows_are_sealed,
+SELECT way, list, (SELECT bool_and(pii_is_sealed(l)) FROM unnest(list) AS l WHERE l IS NOT NULL) AS list_is_sealed, rows, pii_is_sealed(rows[1].number) AS rows_are_sealed,
     pair, pii_is_sealed((pair).number) AS pair_is_sealed, shown FROM handed_on ORDER BY way;
 
 SET client_min_messages = warning;

@@ -4,6 +4,7 @@
 #include "mixed_parameter.h"
 
 #include "adopted_column.h"
+#include "attribute_rules.h"
 #include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
@@ -45,9 +46,12 @@ Node* SealField(Node* row, Oid table, Form_pg_attribute attribute) {
   field->resulttypmod = attribute->atttypmod;
   field->resultcollid = attribute->attcollation;
   auto* value = reinterpret_cast<Node*>(field);
-  int32 class_id = IsSealedType(attribute->atttypid) ? DeclaredModifier(value) : -1;
   AdoptedColumn column = FindAdopted(table, attribute->attnum);
-  return class_id >= 0 && MayShowPlaintext(column) ? SealedForm(value, class_id, column.is_padded) : value;
+  if (!IsSealedType(attribute->atttypid) || !MayShowPlaintext(column)) return value;
+  int32 class_id = DeclaredModifier(value);
+  // Plaintext of an attribute table may be of any class.
+  bool is_of_attributes = class_id < 0 && FindAttributeColumnsAt(table, attribute->attnum).value != 0;
+  return is_of_attributes ? value : SealedForm(value, Max(class_id, 0), column.is_padded);
 }
 
 Node* SealRow(Node* given, Oid table_oid) {

@@ -189,6 +189,22 @@ void SealActions(PlannedStmt* plan, ModifyTable* modify) {
   }
 }
 
+/// The same for each element of an array.
+Node* SealedElements(Node* array, Oid element_type) {
+  CaseTestExpr* element = makeNode(CaseTestExpr);
+  element->typeId = element_type;
+  element->typeMod = exprTypmod(array);
+  ArrayCoerceExpr* sealed = makeNode(ArrayCoerceExpr);
+  sealed->arg = reinterpret_cast<Expr*>(array);
+  sealed->elemexpr =
+      reinterpret_cast<Expr*>(SealedForm(reinterpret_cast<Node*>(element), Max(element->typeMod, 0), false));
+  sealed->resulttype = exprType(array);
+  sealed->resulttypmod = element->typeMod;
+  sealed->coerceformat = COERCE_IMPLICIT_CAST;
+  sealed->location = -1;
+  return reinterpret_cast<Node*>(sealed);
+}
+
 /// Seals what is about to be stored: a value that came by another way than a scan, such as OLD and NEW of a
 /// trigger, may be plaintext.
 void SealStoredList(List* targets) {
@@ -196,6 +212,9 @@ void SealStoredList(List* targets) {
   foreach (cell, targets) {
     auto* entry = static_cast<TargetEntry*>(lfirst(cell));
     auto* value = reinterpret_cast<Node*>(entry->expr);
+    Oid element_type = get_element_type(exprType(value));
+    if (!entry->resjunk && OidIsValid(element_type) && IsSealedType(element_type))
+      entry->expr = reinterpret_cast<Expr*>(SealedElements(value, element_type));
     if (entry->resjunk || !IsSealedType(exprType(value))) continue;
     bool is_sealed = false;
     for (const char* symbol : {"pii_text", "pii_text_from_text", "pii_seal_adopted"}) {
