@@ -1,6 +1,7 @@
 // Is what a sealed column holds also somewhere in plain? Samples are compared by keyed hashes, which nobody
 // sees, and which pii_stat_access does not count: whoever looks at its counters wants to know who searches.
 
+#include "acting_role.h"
 #include "boundary.h"
 #include "check.h"
 #include "discover.h"
@@ -168,6 +169,7 @@ void CompareRows(const Findings& findings, const Sealed& sealed, const TextTable
   int64* equal = Counters(count);
   int64* compared = Counters(count);
   const char* columns = ColumnList(quote_identifier(sealed.column), table);
+  ActingRole caller = ActAs(RequireReaderOf(table.oid));
   ForEachRow(SampleQuery(columns, sealed.table_name, sealed.pages, kSampleRows),
              [&](HeapTuple row, TupleDesc descriptor) {
                uint64 own;
@@ -179,6 +181,7 @@ void CompareRows(const Findings& findings, const Sealed& sealed, const TextTable
                  equal[i] += own == other;
                }
              });
+  ActAsBefore(caller);
   for (int i = 0; i < count; ++i) {
     bool is_twin =
         equal[i] >= kFewestRows && static_cast<double>(equal[i]) >= kShare * static_cast<double>(compared[i]);
@@ -190,10 +193,12 @@ void CompareRows(const Findings& findings, const Sealed& sealed, const TextTable
 void PrintSealed(Sealed* sealed) {
   uint64* prints = sealed->prints;
   int count = 0;
+  ActingRole caller = ActAs(RequireReaderOf(sealed->table));
   ForEachRow(SampleQuery(quote_identifier(sealed->column), sealed->table_name, sealed->pages, kSealedRows),
              [&](HeapTuple row, TupleDesc descriptor) {
                if (PrintField(row, descriptor, 1, sealed->class_id, &prints[count])) ++count;
              });
+  ActAsBefore(caller);
   qsort(prints, count, sizeof(uint64), ComparePrints);
   sealed->print_count = count;
 }
@@ -236,12 +241,14 @@ void LookAtTable(const Findings& findings, const void* argument) {
   const TextTable& table = *task.table;
   int64* hits = Counters(database.sealed_count * table.column_count);
   int64 rows = 0;
+  ActingRole caller = ActAs(RequireReaderOf(table.oid));
   ForEachRow(SampleQuery(ColumnList("", table), table.name, table.pages, kSampleRows),
              [&](HeapTuple row, TupleDesc descriptor) {
                ++rows;
                for (int i = 0; i < table.column_count; ++i)
                  CountHits(database, table, row, descriptor, i + 1, hits + i * database.sealed_count);
              });
+  ActAsBefore(caller);
   for (int i = 0; i < table.column_count * database.sealed_count; ++i) {
     if (hits[i] < kFewestHits) continue;
     AddTwin(findings, database.sealed[i % database.sealed_count], table,

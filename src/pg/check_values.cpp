@@ -1,3 +1,4 @@
+#include "acting_role.h"
 #include "check.h"
 #include "pg.h"
 
@@ -11,14 +12,14 @@ SELECT format('%%s.%%I', s."table", s."column"), s."table"::text, quote_ident(s.
     ((CASE c.relkind WHEN 'p' THEN (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid) WHERE isleaf)
       ELSE pg_relation_size(c.oid) END) / current_setting('block_size')::int)::float8,
     CASE WHEN s.attribute IS NOT NULL THEN
-        format(' AND (%%1$s.pii_is_sealed(%%2$I) OR %%3$I::text IN '
-            '(SELECT r.attribute FROM %%1$s.pii_sealed_attribute AS r '
-            'WHERE r."table" = %%4$L::regclass AND r.phase = ''sealed''))',
-            %s, s."column", s.attribute, s."table"::text) END
+        format(' AND (%%s.pii_is_sealed(%%I)%%s)', %s, s."column", (
+            SELECT format(' OR %%I::text IN (%%s)', s.attribute, string_agg(quote_literal(r.attribute), ', '))
+            FROM %s.pii_sealed_attribute AS r WHERE r."table" = s."table" AND r.phase = 'sealed' HAVING count(*) > 0)) END,
+    c.oid
 FROM %s.pii_columns AS s JOIN pg_class AS c ON c.oid = s."table" AND c.relkind IN ('r', 'p', 'm'))";
 
 constexpr char kFindings[] = R"(
-WITH counts AS (SELECT %s.pii_key_version(%s) AS version, count(*) AS rows FROM %s%s%s WHERE %s IS NOT NULL%s GROUP BY 1)
+WITH counts (version, rows) AS (VALUES %s)
 SELECT CASE WHEN version IS NULL THEN 'error' WHEN status = 'enabled' THEN 'info' ELSE 'warning' END, %s,
     format('%%s of %%s values%s ', rows, (SELECT sum(rows) FROM counts)) || CASE
         WHEN version IS NULL THEN 'are not sealed'
@@ -40,7 +41,29 @@ struct SealedColumn {
   bool is_partitioned;
   double pages;
   const char* declared;  ///< condition of an attribute table, where other plaintext is as it should be
+  Oid oid;
 };
+
+/// Rows by key version, NULL for plaintext, as a list of VALUES; empty when there are none. Counted as the
+/// owner of the table, who may not read pii_keyring.
+const char* CountVersions(const SealedColumn& column, const char* schema, const char* sample) {
+  ActingRole caller = ActAs(RequireReaderOf(column.oid));
+  const char* query =
+      psprintf("SELECT %s.pii_key_version(%s), count(*) FROM %s%s%s WHERE %s IS NOT NULL%s GROUP BY 1",
+               schema, column.name, column.is_partitioned ? "" : "ONLY ", column.table, sample, column.name,
+               column.declared != nullptr ? column.declared : "");
+  if (SPI_execute(query, true, 0) != SPI_OK_SELECT) elog(ERROR, "could not count rows");
+  StringInfoData values;
+  initStringInfo(&values);
+  for (uint64 i = 0; i < SPI_processed; ++i) {
+    HeapTuple row = SPI_tuptable->vals[i];
+    const char* version = SPI_getvalue(row, SPI_tuptable->tupdesc, 1);
+    appendStringInfo(&values, "%s(%s::int, %s::bigint)", i > 0 ? ", " : "",
+                     version != nullptr ? version : "NULL", SPI_getvalue(row, SPI_tuptable->tupdesc, 2));
+  }
+  ActAsBefore(caller);
+  return values.data;
+}
 
 void CheckColumn(const Findings& findings, const void* argument) {
   const auto& column = *static_cast<const SealedColumn*>(argument);
@@ -49,16 +72,15 @@ void CheckColumn(const Findings& findings, const void* argument) {
   const char* seal = quote_literal_cstr(psprintf("CALL %s.pii_seal_column(%s);", schema, column.arguments));
   const char* rewrap =
       quote_literal_cstr(psprintf("CALL %s.pii_rewrap_column(%s);", schema, column.arguments));
-  AddRows(findings,
-          psprintf(kFindings, schema, column.name, column.is_partitioned ? "" : "ONLY ", column.table, sample,
-                   column.name, column.declared != nullptr ? column.declared : "",
-                   quote_literal_cstr(column.object), sample[0] != '\0' ? " of a sample" : "", seal, rewrap,
-                   rewrap, schema, schema));
+  const char* counts = CountVersions(column, schema, sample);
+  if (counts[0] == '\0') return;
+  AddRows(findings, psprintf(kFindings, counts, quote_literal_cstr(column.object),
+                             sample[0] != '\0' ? " of a sample" : "", seal, rewrap, rewrap, schema, schema));
 }
 
 void CheckColumns(const Findings& findings, const void*) {
-  if (SPI_execute(psprintf(kColumns, quote_literal_cstr(findings.schema), findings.schema), true, 0) !=
-      SPI_OK_SELECT)
+  const char* schema = findings.schema;
+  if (SPI_execute(psprintf(kColumns, quote_literal_cstr(schema), schema, schema), true, 0) != SPI_OK_SELECT)
     elog(ERROR, "could not list columns");
   SPITupleTable* rows = SPI_tuptable;
   uint64 count = SPI_processed;
@@ -71,7 +93,8 @@ void CheckColumns(const Findings& findings, const void*) {
                         text(5),
                         DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 4, &is_null)),
                         DatumGetFloat8(SPI_getbinval(rows->vals[i], rows->tupdesc, 6, &is_null)),
-                        text(7)};
+                        text(7),
+                        DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 8, &is_null))};
     TryCheck(findings, column.object, CheckColumn, &column);
   }
 }

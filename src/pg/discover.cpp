@@ -1,9 +1,11 @@
 // pii_discover(): which columns look as if they held personal data?
 //
-// It reads a sample of each table with the rights of the caller, and gives counts. No value leaves this file.
+// It reads a sample of each table that the caller may read, as its owner where he may act as that, and gives
+// counts. No value leaves this file.
 
 #include "discover.h"
 
+#include "acting_role.h"
 #include "boundary.h"
 #include "encoding.h"
 #include "pg.h"
@@ -298,7 +300,14 @@ void DiscoverTable(const Request& request, Table* table) {
   bool has_columns = false;
   for (int i = 0; i < table->column_count; ++i) has_columns = has_columns || table->columns[i].is_sampled();
   if (!has_columns) return;
+  Oid reader = ReaderOf(table->oid);
+  if (!OidIsValid(reader)) {
+    ereport(NOTICE, (errmsg("table %s was skipped, because its owner may not read all of it", table->name)));
+    return;
+  }
+  ActingRole caller = ActAs(reader);
   SampleTable(table, request.sample_rows);
+  ActAsBefore(caller);
   for (int i = 0; i < table->column_count; ++i) {
     if (table->columns[i].is_sampled()) EmitColumn(request, *table, table->columns[i]);
   }

@@ -126,7 +126,7 @@ Demand DemandOf(Oid index_oid) {
   Demand demand{index_oid, Demand::Kind::kNothing, 0};
   Relation index = index_open(index_oid, AccessShareLock);
   Look look{index->rd_index->indrelid, &demand};
-  LookAtExpression(reinterpret_cast<Node*>(RelationGetIndexPredicate(index)), &look);
+  LookAtExpression(reinterpret_cast<Node*>(IndexPredicate(index)), &look);
   LookAtKeys(look, index, nullptr);
   index_close(index, NoLock);
   if (changes == changes_before) *place = demand;
@@ -160,7 +160,7 @@ void CheckScan(Oid index_oid, std::initializer_list<List*> expressions) {
   Relation index = index_open(index_oid, AccessShareLock);
   Look look{index->rd_index->indrelid, nullptr};
   // A condition that the index was made for is not evaluated again.
-  LookAtExpression(reinterpret_cast<Node*>(RelationGetIndexPredicate(index)), &look);
+  LookAtExpression(reinterpret_cast<Node*>(IndexPredicate(index)), &look);
   if (columns != nullptr) LookAtKeys(look, index, columns);
   index_close(index, NoLock);
   bms_free(columns);

@@ -1,5 +1,6 @@
 #include "index_expression.h"
 
+#include "acting_role.h"
 #include "own_function.h"
 #include "pg.h"
 
@@ -26,7 +27,20 @@ Node* KeyExpression(RelationData* index, int key) {
   for (int i = 0; i < key; ++i) {
     if (index->rd_index->indkey.values[i] == 0) ++position;
   }
-  return static_cast<Node*>(list_nth(RelationGetIndexExpressions(index), position));
+  bool is_known = index->rd_indexprs != NIL;
+  ActingRole caller = is_known ? ActingRole{} : ActAs(OwnerOrSelf(index->rd_index->indrelid));
+  List* expressions = RelationGetIndexExpressions(index);
+  if (!is_known) ActAsBefore(caller);
+  return static_cast<Node*>(list_nth(expressions, position));
+}
+
+List* IndexPredicate(RelationData* index) {
+  bool is_known =
+      index->rd_indpred != NIL || heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr);
+  ActingRole caller = is_known ? ActingRole{} : ActAs(OwnerOrSelf(index->rd_index->indrelid));
+  List* predicate = RelationGetIndexPredicate(index);
+  if (!is_known) ActAsBefore(caller);
+  return predicate;
 }
 
 Node* GenerationExpression(RelationData* table, int16_t attribute) {

@@ -4,6 +4,7 @@
 
 #include "pii_class.h"
 
+struct List;
 struct Node;
 struct RelationData;
 
@@ -11,8 +12,12 @@ namespace pii {
 
 // What indexes and generated columns are made of.
 
-/// KeyExpression returns the expression of a key of an index, counted from 0; null for a plain column.
+/// KeyExpression returns the expression of a key of an index, counted from 0; null for a plain column. What
+/// PostgreSQL evaluates for it once, it evaluates as the owner of the table.
 Node* KeyExpression(RelationData* index, int key);
+
+/// IndexPredicate returns the conditions that rows of an index fulfil, in the same way.
+List* IndexPredicate(RelationData* index);
 
 /// GenerationExpression returns the expression of a stored generated column; null for other columns.
 Node* GenerationExpression(RelationData* table, int16_t attribute);

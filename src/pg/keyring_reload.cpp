@@ -2,6 +2,7 @@
 
 #include "keyring_reload.h"
 
+#include "acting_role.h"
 #include "document_index.h"
 #include "index_expression.h"
 #include "own_function.h"
@@ -55,8 +56,14 @@ void NoteVersion(Search* search, Purpose purpose, int version, const char* colum
 }
 
 /// Reads the key versions of a column until everything is found or the time is up.
-void SearchColumn(Search* search, const char* schema, const char* table, const char* column,
-                  Purpose purpose) {
+void SearchColumn(Search* search, const char* schema, const char* table, const char* column, Purpose purpose,
+                  Oid table_oid) {
+  Oid reader = ReaderOf(table_oid);
+  if (!OidIsValid(reader)) {
+    search->is_over = true;
+    return;
+  }
+  ActingRole caller = ActAs(reader);
   const char* query = psprintf("SELECT %s.pii_key_version(%s) FROM ONLY %s WHERE %s IS NOT NULL", schema,
                                column, table, column);
   const char* name = MemoryContextStrdup(search->memory, psprintf("column %s.%s", table, column));
@@ -70,10 +77,12 @@ void SearchColumn(Search* search, const char* schema, const char* table, const c
       if (!is_null) NoteVersion(search, purpose, DatumGetInt32(version), name);
     }
     SPI_freetuptable(SPI_tuptable);
-    search->is_over = GetCurrentTimestamp() > search->deadline;
-    if (search->is_over) break;
+    if (GetCurrentTimestamp() <= search->deadline) continue;
+    search->is_over = true;
+    break;
   }
   SPI_cursor_close(portal);
+  ActAsBefore(caller);
 }
 
 /// A table that somebody holds is not waited for. The lock stays until the end of the transaction.
@@ -105,9 +114,11 @@ void SearchColumns(Search* search, const char* schema) {
     Oid type = DatumGetObjectId(SPI_getbinval(row, columns->tupdesc, 3, &is_null));
     bool is_value = IsOwnType(type, "pii_text_in");
     if (!is_value && !IsOwnType(type, "pii_blind_index_in")) continue;
-    if (!LockTable(search, DatumGetObjectId(SPI_getbinval(row, columns->tupdesc, 4, &is_null)))) continue;
+    Oid table = DatumGetObjectId(SPI_getbinval(row, columns->tupdesc, 4, &is_null));
+    if (!LockTable(search, table)) continue;
     SearchColumn(search, schema, SPI_getvalue(row, columns->tupdesc, 1),
-                 SPI_getvalue(row, columns->tupdesc, 2), is_value ? Purpose::kSeal : Purpose::kBlindIndex);
+                 SPI_getvalue(row, columns->tupdesc, 2), is_value ? Purpose::kSeal : Purpose::kBlindIndex,
+                 table);
   }
 }
 

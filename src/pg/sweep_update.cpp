@@ -1,5 +1,6 @@
 #include "sweep_update.h"
 
+#include "acting_role.h"
 #include "adopted_column.h"
 #include "attribute_rules.h"
 #include "pg.h"
@@ -18,14 +19,6 @@ constexpr const char* kLongestWait = "100ms";
 const char* NameOf(Relation table) {
   return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)),
                                     RelationGetRelationName(table));
-}
-
-/// The owner of the table, so that his triggers, checks and expressions do not run with the rights of a
-/// superuser who rewraps it. But only for who has the owner's rights anyhow: the functions that those name
-/// are found by the search_path of the caller, who must not gain by it.
-Oid ActingRole(Relation table) {
-  Oid owner = table->rd_rel->relowner;
-  return has_privs_of_role(GetUserId(), owner) ? owner : GetUserId();
 }
 
 /// The class that a column declares; every class (kEveryClass) when it declares none.
@@ -57,30 +50,6 @@ const char* NewValue(Relation table, const char* column_name, SweepKind kind) {
   }
 }
 
-/// The current user before another one acted, and the settings of then.
-struct Caller {
-  Oid user;
-  int security;
-  int nest_level;
-};
-
-/// Lets `role` act. One without the rights of the caller must leave nothing behind that runs with those:
-/// no deferred trigger, temporary table, cursor or setting.
-Caller ActAs(Oid role) {
-  Caller caller;
-  GetUserIdAndSecContext(&caller.user, &caller.security);
-  caller.nest_level = NewGUCNestLevel();
-  int limits = SECURITY_LOCAL_USERID_CHANGE;
-  if (!has_privs_of_role(role, caller.user)) limits |= SECURITY_RESTRICTED_OPERATION;
-  SetUserIdAndSecContext(role, caller.security | limits);
-  return caller;
-}
-
-void ActAsBefore(const Caller& caller) {
-  AtEOXact_GUC(false, caller.nest_level);
-  SetUserIdAndSecContext(caller.user, caller.security);
-}
-
 void RunUpdate(Relation table, const char* query, Datum places) {
   Oid type = TIDARRAYOID;
   if (SPI_execute_with_args(query, 1, &type, &places, nullptr, false, 0) == SPI_OK_UPDATE) return;
@@ -100,7 +69,7 @@ int64_t UpdateRows(Relation table, const char* column_name, SweepKind kind, Datu
                                NameOf(table), column, NewValue(table, column_name, kind));
   Datum array =
       PointerGetDatum(construct_array(places, count, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
-  Caller caller = ActAs(ActingRole(table));
+  ActingRole caller = ActAs(OwnerOrSelf(RelationGetRelid(table)));
   // At the commit, deferred triggers would run as the caller.
   if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) < 0) elog(ERROR, "could not set constraints");
   Oid outer_table = unsealed_table;
@@ -162,10 +131,12 @@ void CheckMayUpdateMember(Relation member) {
                            RelationGetRelationName(member)),
                     errhint("UPDATE the column with pii_rewrap().")));
   }
-  if (check_enable_rls(RelationGetRelid(member), ActingRole(member), true) != RLS_ENABLED) return;
+  if (check_enable_rls(RelationGetRelid(member), OwnerOrSelf(RelationGetRelid(member)), true) != RLS_ENABLED)
+    return;
   ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                   errmsg("row level security of relation \"%s\" applies to role \"%s\"",
-                         RelationGetRelationName(member), GetUserNameFromId(ActingRole(member), false)),
+                         RelationGetRelationName(member),
+                         GetUserNameFromId(OwnerOrSelf(RelationGetRelid(member)), false)),
                   errhint("Do it as a role that it does not apply to.")));
 }
 

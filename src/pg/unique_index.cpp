@@ -76,7 +76,7 @@ bool IsGuard(Relation table, Relation index, int key, AttrNumber column, Transfo
   bool enforces = form->indisunique && form->indisvalid && form->indisready && form->indimmediate;
   if (!enforces || form->indnkeyatts != index->rd_index->indnkeyatts ||
       form->indnullsnotdistinct != index->rd_index->indnullsnotdistinct ||
-      !equal(RelationGetIndexPredicate(guard), RelationGetIndexPredicate(index))) {
+      !equal(IndexPredicate(guard), IndexPredicate(index))) {
     return false;
   }
   for (int i = 0; i < form->indnkeyatts; ++i) {

@@ -121,6 +121,18 @@ $node->safe_psql('postgres', 'DROP FUNCTION not_less CASCADE; REVOKE CREATE ON S
 write_keyring($keyring, $good);
 told();
 
+$node->safe_psql('postgres', 'CREATE SCHEMA operator AUTHORIZATION operator');
+$node->safe_psql('postgres', q{CREATE FUNCTION operator.fold(int) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'called as %', current_user; RETURN 'x'; END $$;
+	CREATE TABLE operator.indexed (email text, ssn pii_text(ssn)); CREATE INDEX ON operator.indexed ((operator.fold(1) || email));
+	CREATE INDEX ON operator.indexed (email) WHERE email <> operator.fold(2)}, extra_params => [ '-U', 'operator' ]);
+set_status($_, 1, 'disabled') foreach qw(seal blind_index);
+my $with_index = told();
+like($with_index, qr/called as operator/, 'the expression of an index is evaluated');
+unlike($with_index, qr/called as (?!operator)/, 'as the owner of the table');
+$node->safe_psql('postgres', 'DROP SCHEMA operator CASCADE');
+write_keyring($keyring, $good);
+told();
+
 # A table that somebody holds is not waited for.
 my $holder = WireSession->connected($node);
 $holder->run('BEGIN; REFRESH MATERIALIZED VIEW copied; LOCK people');

@@ -185,6 +185,30 @@ foreach my $look ('pii_check()', q{pii_discover('clerk')})
 	unlike($told, qr/called as/, "$look: a type called citext");
 }
 
+# Nor what the expression of an index calls, but as the owner of the table.
+$node->safe_psql('postgres', q{CREATE TABLE clerk.indexed (email text, ssn pii_text(ssn)); INSERT INTO clerk.indexed VALUES ('a@b.example', '900-77-0001');
+	CREATE FUNCTION clerk.fold(int) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'called as %', current_user; RETURN 'x'; END $$;
+	CREATE INDEX ON clerk.indexed ((clerk.fold(1) || email)); CREATE INDEX ON clerk.indexed (email) WHERE email <> clerk.fold(2);
+	CREATE TABLE clerk.forced (v text); INSERT INTO clerk.forced VALUES ('900-77-0002');
+	ALTER TABLE clerk.forced ALTER v TYPE pii_text(ssn) USING v::pii_unsealed::pii_text;
+	ALTER TABLE clerk.forced ENABLE ROW LEVEL SECURITY; ALTER TABLE clerk.forced FORCE ROW LEVEL SECURITY}, extra_params => [ '-U', 'clerk' ]);
+my @looks = ('count(*) FROM pii_check()', q{count(*) FROM pii_discover('clerk')}, 'count(indexes) FROM pii_columns');
+foreach my $look (@looks)
+{
+	(undef, undef, my $told) = $node->sql("SELECT $look");
+	like($told, qr/called as clerk/, "$look: the expression of an index");
+	unlike($told, qr/called as (?!clerk)/, "$look: is the owner's");
+}
+like(findings('clerk.forced.v'), qr/^error.*1 of 1 values are not sealed/m, 'a table whose owner sees no rows is looked at all the same');
+$node->safe_psql('postgres', 'ALTER TABLE clerk.indexed ENABLE ROW LEVEL SECURITY; ALTER TABLE clerk.indexed FORCE ROW LEVEL SECURITY', extra_params => [ '-U', 'clerk' ]);
+foreach my $look (@looks)
+{
+	(undef, undef, my $told) = $node->sql("SELECT $look");
+	unlike($told, qr/called as (?!clerk)/, "$look: not even where the owner may not read it");
+}
+like(findings('clerk.indexed.ssn'), qr/could not be checked \(SQLSTATE 42501\)/, 'which is told');
+$node->safe_psql('postgres', 'DROP TABLE clerk.indexed, clerk.forced');
+
 # Keys: versions, files, and none at all.
 my $keyring = $node->keyring;
 chmod 0640, $keyring;
