@@ -19,6 +19,9 @@ INSERT INTO composites VALUES (ROW('John Doe', '123-45-6789')), ('("Jane Roe",2)
 SELECT p, (p).ssn, pii_class_of((p).name) FROM composites;
 UPDATE composites SET p.ssn = '3' WHERE (p).name::text = 'John Doe';
 SELECT p FROM composites ORDER BY (p).ssn::text;
+CREATE TYPE altered AS (a int, b text);
+ALTER TYPE altered ALTER ATTRIBUTE a TYPE bigint, ALTER ATTRIBUTE b TYPE pii_text(ssn);
+SELECT ROW(1, '123-45-6789')::altered;
 -- Ranges need an order.
 SELECT (error_of('CREATE TYPE pii_range AS RANGE (SUBTYPE = pii_text)')).state;
 

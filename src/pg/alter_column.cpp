@@ -33,6 +33,7 @@ bool ChangesTypesOnly(const AlterTableStmt* statement) {
 }
 
 bool ChangesAnyType(const AlterTableStmt* statement) {
+  if (statement->objtype != OBJECT_TABLE) return false;
   ListCell* cell;
   foreach (cell, statement->cmds) {
     if (static_cast<AlterTableCmd*>(lfirst(cell))->subtype == AT_AlterColumnType) return true;
