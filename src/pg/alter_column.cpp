@@ -2,6 +2,7 @@
 
 #include "adopted_column.h"
 #include "attribute_rules.h"
+#include "expression_guard.h"
 #include "index_expression.h"
 #include "own_function.h"
 #include "pg.h"
@@ -133,7 +134,8 @@ void RefusePlaintextCopies(const AlterTableStmt* statement, Oid table) {
     auto* command = static_cast<AlterTableCmd*>(lfirst(cell));
     if (command->subtype != AT_AlterColumnType || reference.relabelled == NIL) continue;
     reference.own = command->name;
-    bool is_copied = IsOwnType(get_atttype(table, get_attnum(table, command->name)), "pii_text_in") &&
+    Oid type = get_atttype(table, get_attnum(table, command->name));
+    bool is_copied = OidIsValid(type) && HoldsValues(type) &&
                      NamesOther(reinterpret_cast<ColumnDef*>(command->def)->raw_default, &reference);
     if (!is_copied) continue;
     ereport(ERROR,

@@ -25,8 +25,6 @@ object_access_hook_type next_object_access;
 /// The relation that the command still running gives a sealed column; the catalogs do not show it yet.
 Oid sealed_relation;
 
-bool HoldsValues(Oid type);
-
 bool HasSealedAttribute(Oid composite) {
   if (OidIsValid(sealed_relation) && get_typ_typrelid(composite) == sealed_relation) return true;
   TupleDesc attributes = lookup_rowtype_tupdesc(composite, -1);
@@ -39,8 +37,9 @@ bool HasSealedAttribute(Oid composite) {
   return found;
 }
 
-/// Is `type` pii_text, or a domain over it, an array of it, or a row with it?
-bool HoldsValues(Oid type) {
+}  // namespace
+
+bool HoldsValues(uint32_t type) {
   check_stack_depth();
   type = getBaseType(type);
   Oid element = get_element_type(type);
@@ -49,6 +48,8 @@ bool HoldsValues(Oid type) {
   if (OidIsValid(get_typ_typrelid(type))) return HasSealedAttribute(type);
   return IsOwnType(type, "pii_text_in");
 }
+
+namespace {
 
 bool IsSealedExpression(Node* node) {
   // An anonymous row has no type to look into.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 struct DefineStmt;
 
 namespace pii {
@@ -11,5 +13,8 @@ void InstallExpressionGuard();
 /// CheckAggregate refuses CREATE AGGREGATE with an initial value of a type that holds values: PostgreSQL
 /// keeps it as text.
 void CheckAggregate(const DefineStmt* statement);
+
+/// HoldsValues says whether a type is pii_text, a domain over it, an array of it, or a row with it.
+bool HoldsValues(uint32_t type);
 
 }  // namespace pii
