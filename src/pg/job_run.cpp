@@ -47,7 +47,8 @@ const char* ErrorForRow(const ErrorData* error) {
   const char* state = unpack_sql_state(error->sqlerrcode);
   const char* domain = error->domain != nullptr ? error->domain : "";
   if (strcmp(domain, TEXTDOMAIN) == 0) return psprintf("%s: %s", state, error->message);
-  if (strncmp(domain, "postgres", strlen("postgres")) == 0 && !IsRaised(error))
+  bool is_of_function = IsRaised(error) || error->internalquery != nullptr;
+  if (strncmp(domain, "postgres", strlen("postgres")) == 0 && !is_of_function)
     return psprintf("%s: %s", state, HiddenMessage(error, HideQuoted));
   return psprintf("%s: (raised by a function; not kept, because it may hold values)", state);
 }

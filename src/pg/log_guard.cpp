@@ -255,7 +255,9 @@ void MarkForgery(ErrorData* error) {
 }
 
 void Guard(ErrorData* error) {
-  if (IsRaised(error)) {
+  // What a function runs it may have made of values, and without quotes they are words like any other.
+  bool is_of_values = error->internalquery != nullptr && ValuesInUse();
+  if (IsRaised(error) || is_of_values) {
     LogRaised(error);
     return;
   }

@@ -52,6 +52,11 @@ like(join("\n", $session->run('EXPLAIN (VERBOSE, COSTS OFF) SELECT max(pii_revea
 hides('what workers revealed', "DO \$\$ DECLARE v text; BEGIN $by_workers; RAISE LOG 'got %', v; END \$\$", undef, $not_logged);
 hides('a key that workers revealed', "DO \$\$ DECLARE v text; BEGIN $by_workers; INSERT INTO plain VALUES (v), (v); END \$\$", '23505',
 	qr/DETAIL:  Key \(t\)=\(\.\.\.\) already exists/);
+my $not_logged_error = qr/raised by a function \(ERROR\): Not logged.*\n.*DETAIL:  Context: PL\/pgSQL function inline_code_block line 1 at EXECUTE/;
+hides("a statement made of a value, $_->[0]", "DO \$\$ DECLARE v text; BEGIN SELECT pii_reveal(name) INTO v FROM people WHERE id = 1; EXECUTE $_->[1]; END \$\$", $_->[2], $not_logged_error)
+  foreach ([ 'a column', q{'SELECT ' || v}, '42703' ], [ 'a syntax error', q{'INSERT INTO plain VALUES (' || v || ')'}, '42601' ]);
+like($session->error_fields->{q}, qr/Wilhelmina Quackenbush/, 'the client is told what the statement was');
+hides('a statement made of none', q{DO $$ BEGIN EXECUTE 'SELECT nobody'; END $$}, '42703', qr/ERROR:  column .* does not exist(.*\n)*.*QUERY:  SELECT nobody/);
 hides('a document that is searched', q{DO $$ DECLARE v jsonb := '{"name": "Wilhelmina"}'; BEGIN PERFORM pii_blind_index(v, '$.name', 'name'); RAISE LOG 'got %', v; END $$}, undef, $not_logged);
 hides('without values', q{DO $$ BEGIN RAISE LOG 'a plain message'; END $$}, undef, qr/raised by a function \(LOG\): a plain message/);
 
