@@ -1511,18 +1511,19 @@ COMMENT ON FUNCTION @extschema@.pii_stop_job(bigint) IS
     'ends a job so that pii_start_job() can go on with it; false when it has ended already';
 
 -- A process that is gone, with the server for example, is not shown: the job goes on with the server's next start.
+-- Operators take the types they are given, here and in pii_columns: one of others in the schema could fit them better.
 CREATE VIEW @extschema@.pii_jobs WITH (security_barrier) AS
     SELECT job_id, kind, relation AS "table", attribute AS "column", owner AS role, state, rows_done, rows_total, rows_skipped,
         pg_catalog.round(rate, 1) AS rows_per_second,
-        CASE WHEN state = 'running' AND rate > 0 THEN
-            pg_catalog.make_interval(secs => pg_catalog.round(greatest(rows_total - rows_done, 0) / rate)::double precision)
+        CASE WHEN state = 'running' AND rate > 0::numeric THEN
+            pg_catalog.make_interval(secs => pg_catalog.round(greatest(rows_total - rows_done, 0)::numeric / rate)::double precision)
         END AS remaining,
         started_at, updated_at, ended_at,
         (SELECT a.pid FROM pg_catalog.pg_stat_get_activity(coalesce(j.pid, 0)) AS a
          WHERE a.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) AS pid,
         last_error
-    FROM (SELECT *, (rows_done - rows_done_before)
-                    / nullif(extract(epoch FROM coalesce(ended_at, pg_catalog.clock_timestamp()) - run_started_at), 0) AS rate
+    FROM (SELECT *, (rows_done - rows_done_before)::numeric
+                    / nullif(extract(epoch FROM coalesce(ended_at, pg_catalog.clock_timestamp()) - run_started_at), 0::numeric) AS rate
           FROM @extschema@.pii_job) AS j
     WHERE pg_catalog.pg_has_role(owner, 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE');
 COMMENT ON VIEW @extschema@.pii_jobs IS 'jobs of this database: all of them for pg_monitor, to others those of roles they are members of';
@@ -1568,9 +1569,9 @@ CREATE VIEW @extschema@.pii_columns AS
         (SELECT n.attname FROM pg_catalog.pg_trigger AS g JOIN pg_catalog.pg_attribute AS n ON n.attrelid = g.tgrelid AND n.attnum = g.tgattr[1]
          WHERE g.tgrelid = c.oid AND g.tgname = 'pii_seal_when' AND g.tgattr[0] = a.attnum) AS attribute,
         @extschema@.pii_column_indexes(c.oid::regclass, a.attname) AS indexes,
-        (SELECT CASE WHEN pg_catalog.min(l.reltuples) >= 0 THEN pg_catalog.sum(l.reltuples) END
+        (SELECT CASE WHEN pg_catalog.min(l.reltuples) >= 0::real THEN pg_catalog.sum(l.reltuples) END
          FROM pg_catalog.pg_class AS l
-         WHERE CASE WHEN c.relkind = 'p' THEN l.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid::regclass) WHERE isleaf)
+         WHERE CASE WHEN c.relkind = 'p' THEN l.oid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(c.oid::regclass) WHERE isleaf)
                ELSE l.oid = c.oid END)::bigint AS estimated_rows
     FROM sealed
     JOIN pg_catalog.pg_attribute AS a ON a.atttypid = type AND a.attnum > 0 AND NOT a.attisdropped

@@ -8,7 +8,7 @@ namespace {
 
 bool HasKeyOf(Relation table, Relation index, AttrNumber column) {
   for (int i = 0; i < index->rd_index->indnkeyatts; ++i) {
-    Node* expression = KeyExpression(index, i);
+    Node* expression = StoredKeyExpression(index, i);
     if (expression == nullptr) expression = GenerationExpression(table, index->rd_index->indkey.values[i]);
     Transform transform;
     if (SourceColumn(expression, &transform) == column) return true;

@@ -19,19 +19,35 @@ bool TransformOf(FuncExpr* call, Transform* transform) {
   return TransformByName(transform_name, transform);
 }
 
-}  // namespace
-
-Node* KeyExpression(RelationData* index, int key) {
-  if (index->rd_index->indkey.values[key] != 0) return nullptr;
+/// The place of a key among the expressions of an index.
+int ExpressionPosition(RelationData* index, int key) {
   int position = 0;
   for (int i = 0; i < key; ++i) {
     if (index->rd_index->indkey.values[i] == 0) ++position;
   }
+  return position;
+}
+
+}  // namespace
+
+Node* KeyExpression(RelationData* index, int key) {
+  if (index->rd_index->indkey.values[key] != 0) return nullptr;
   bool is_known = index->rd_indexprs != NIL;
   ActingRole caller = is_known ? ActingRole{} : ActAs(OwnerOrSelf(index->rd_index->indrelid));
   List* expressions = RelationGetIndexExpressions(index);
   if (!is_known) ActAsBefore(caller);
-  return static_cast<Node*>(list_nth(expressions, position));
+  return static_cast<Node*>(list_nth(expressions, ExpressionPosition(index, key)));
+}
+
+Node* StoredKeyExpression(RelationData* index, int key) {
+  if (index->rd_index->indkey.values[key] != 0) return nullptr;
+  HeapTuple row = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(RelationGetRelid(index)));
+  if (!HeapTupleIsValid(row)) elog(ERROR, "cache lookup failed for index %u", RelationGetRelid(index));
+  bool is_null;
+  Datum tree = SysCacheGetAttr(INDEXRELID, row, Anum_pg_index_indexprs, &is_null);
+  auto* expressions = is_null ? NIL : static_cast<List*>(stringToNode(TextDatumGetCString(tree)));
+  ReleaseSysCache(row);
+  return static_cast<Node*>(list_nth(expressions, ExpressionPosition(index, key)));
 }
 
 List* IndexPredicate(RelationData* index) {

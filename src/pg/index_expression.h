@@ -16,6 +16,10 @@ namespace pii {
 /// PostgreSQL evaluates for it once, it evaluates as the owner of the table.
 Node* KeyExpression(RelationData* index, int key);
 
+/// StoredKeyExpression is KeyExpression without anything evaluated: for who looks at the indexes of
+/// everybody.
+Node* StoredKeyExpression(RelationData* index, int key);
+
 /// IndexPredicate returns the conditions that rows of an index fulfil, in the same way.
 List* IndexPredicate(RelationData* index);
 

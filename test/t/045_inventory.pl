@@ -192,7 +192,12 @@ $node->safe_psql('postgres', q{CREATE TABLE clerk.indexed (email text, ssn pii_t
 	CREATE TABLE clerk.forced (v text); INSERT INTO clerk.forced VALUES ('900-77-0002');
 	ALTER TABLE clerk.forced ALTER v TYPE pii_text(ssn) USING v::pii_unsealed::pii_text;
 	ALTER TABLE clerk.forced ENABLE ROW LEVEL SECURITY; ALTER TABLE clerk.forced FORCE ROW LEVEL SECURITY}, extra_params => [ '-U', 'clerk' ]);
-my @looks = ('count(*) FROM pii_check()', q{count(*) FROM pii_discover('clerk')}, 'count(indexes) FROM pii_columns');
+my @looks = ('count(*) FROM pii_check()', q{count(*) FROM pii_discover('clerk')});
+foreach my $user (undef, 'watcher')
+{
+	(undef, undef, my $told) = $node->sql('SELECT count(indexes) FROM pii_columns', user => $user);
+	unlike($told, qr/called as/, 'pii_columns calls nothing');
+}
 foreach my $look (@looks)
 {
 	(undef, undef, my $told) = $node->sql("SELECT $look");
@@ -208,6 +213,20 @@ foreach my $look (@looks)
 }
 like(findings('clerk.indexed.ssn'), qr/could not be checked \(SQLSTATE 42501\)/, 'which is told');
 $node->safe_psql('postgres', 'DROP TABLE clerk.indexed, clerk.forced');
+
+# Nor operators that were in the schema before the extension, which fit better than PostgreSQL's.
+$node->safe_psql('postgres', 'CREATE DATABASE spiked');
+$node->safe_psql('spiked', q{DO $$ DECLARE o text; l text; r text; BEGIN
+	FOREACH o IN ARRAY '{=,<>,<,>,<=,>=,+,-,*,/}'::text[] LOOP FOREACH l IN ARRAY '{int2,int4,int8,numeric,real,float8,oid,text,name,"\"char\"",regclass,regrole}'::text[] LOOP
+	FOREACH r IN ARRAY '{int2,int4,int8,numeric,real,float8,oid,text,name,"\"char\"",regclass,regrole}'::text[] LOOP
+		CONTINUE WHEN EXISTS (SELECT FROM pg_operator WHERE oprname = o AND oprleft = l::regtype AND oprright = r::regtype);
+		EXECUTE format('CREATE OR REPLACE FUNCTION %I(%s, %s) RETURNS %4$s LANGUAGE sql RETURN NULL::%4$s', 'spike' || o, l, r, CASE WHEN o ~ '[=<>]' THEN 'bool' ELSE 'numeric' END);
+		EXECUTE format('CREATE OPERATOR %s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = %I)', o, l, r, 'spike' || o);
+	END LOOP; END LOOP; END LOOP; END $$; CREATE EXTENSION pii});
+$node->gives(q{SET search_path = pg_catalog; SELECT count(*), string_agg(DISTINCT objid::regclass::text || ' ' || refobjid::regoperator, ', ') FROM (SELECT r.ev_class AS objid, d.refobjid FROM pg_depend AS d
+	JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid WHERE d.refclassid = 'pg_operator'::regclass AND d.refobjid >= 16384) AS d}, '0|',
+	'no view of the extension uses an operator of somebody else', dbname => 'spiked');
+$node->safe_psql('postgres', 'DROP DATABASE spiked');
 
 # Keys: versions, files, and none at all.
 my $keyring = $node->keyring;
