@@ -230,8 +230,8 @@ bool TellsUnknownValues(const ErrorData* error) {
 /// where values are in use.
 void LogRaised(ErrorData* error) {
   error->output_to_server = false;
-  const char* text =
-      ValuesInUse() || TellsUnknownValues(error) ? kNotLogged : Hidden(error->message, HideLiterals);
+  bool is_unknown = ValuesInUse() || TellsUnknownValues(error) || error->message == nullptr;
+  const char* text = is_unknown ? kNotLogged : Hidden(error->message, HideLiterals);
   const char* function = error->context != nullptr ? Hidden(error->context, HideContext) : nullptr;
   ErrorContextCallback* callbacks = error_context_stack;
   error_context_stack = nullptr;  // they would add the context as it is
