@@ -257,7 +257,8 @@ void MarkForgery(ErrorData* error) {
 void Guard(ErrorData* error) {
   // What a function runs it may have made of values, and without quotes they are words like any other.
   bool is_of_values = error->internalquery != nullptr && ValuesInUse();
-  if (IsRaised(error) || is_of_values) {
+  // The line that LogRaised writes comes by here itself, with the same SQLSTATE.
+  if (!IsOwn(error) && (IsRaised(error) || is_of_values)) {
     LogRaised(error);
     return;
   }

@@ -103,6 +103,23 @@ foreach my $elsewhere (
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Functions in other languages: what they say, and what they fail with
+
+foreach my $language (
+	[ 'plperl', q{elog(ERROR, $_[0]); return 1}, '38000' ], [ 'plperl', q{die "not $_[0]"}, '38000' ],
+	[ 'plpython3u', q{plpy.error(args[0])}, 'XX000' ], [ 'plpython3u', q{raise ValueError(args[0])}, '38000' ],
+	[ 'pltcl', q{elog ERROR $1}, '38000' ], [ 'pltcl', q{error "not $1"}, '38000' ])
+{
+	my ($name, $body, $state) = @$language;
+	SKIP:
+	{
+		skip "$name is not installed", 1 if ($session->run("SELECT count(*) FROM pg_available_extensions WHERE name = '$name'"))[0] eq '0';
+		$session->run("CREATE EXTENSION IF NOT EXISTS $name; CREATE OR REPLACE FUNCTION says(text) RETURNS int LANGUAGE $name AS \$\$ $body \$\$");
+		hides("$name: $body", q{SELECT says(pii_reveal(name)) FROM people WHERE id = 1}, $state, qr/raised by a function \(ERROR\): Not logged/);
+	}
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Messages in another language
 
 {
