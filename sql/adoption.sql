@@ -137,6 +137,8 @@ INSERT INTO changed VALUES (2, '2345678', 'y');
 ALTER TABLE changed ALTER number TYPE text USING number::text;
 ALTER TABLE changed ALTER copy TYPE text USING coalesce(number::text, copy), ADD more int;
 ALTER TABLE changed ALTER copy TYPE pii_text(account) USING number;
+ALTER TABLE changed ALTER copy TYPE pii_text(account) USING (changed).number;
+ALTER TABLE changed ALTER copy TYPE pii_text(account) USING (changed.*).number;
 ALTER TABLE changed ALTER copy TYPE pii_text[] USING ARRAY[number];
 ALTER TABLE changed ALTER copy TYPE pii_text(account) USING pii_reveal(number);
 SELECT *, pii_is_sealed(number) AS number_is_sealed, pii_is_sealed(copy) AS copy_is_sealed FROM changed;

@@ -171,10 +171,6 @@ CREATE CAST (uuid AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
 COMMENT ON CAST (uuid AS @extschema@.pii_text) IS 'seals the text of the value';
 CREATE CAST (inet AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
 COMMENT ON CAST (inet AS @extschema@.pii_text) IS 'seals the text of the value';
-CREATE CAST (json AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
-COMMENT ON CAST (json AS @extschema@.pii_text) IS 'seals the text of the value';
-CREATE CAST (jsonb AS @extschema@.pii_text) WITH INOUT AS ASSIGNMENT;
-COMMENT ON CAST (jsonb AS @extschema@.pii_text) IS 'seals the text of the value';
 
 -- The other way PostgreSQL also casts to a string type on assignment, unless a cast is declared. Declared as
 -- explicit, so that no INSERT ... SELECT copies a value into a text column unnoticed.

@@ -27,9 +27,13 @@ ActingRole ActAs(uint32_t role);
 /// ActAsBefore ends that.
 void ActAsBefore(const ActingRole& before);
 
-/// ReaderOf returns who is to read all of a table that is looked at among others: OwnerOrSelf. Where the
-/// owner may not, or only through policies, it is the current user, unless planning would call functions that
-/// somebody made: then 0.
+/// ReadAs is ActAs for reading alone: row level security that is forced on owners does not apply where none
+/// applies to the caller.
+ActingRole ReadAs(uint32_t role);
+
+/// ReaderOf returns who is to read all of a table that is looked at among others, by ReadAs: OwnerOrSelf. 0
+/// where the owner may not read all of it: planning calls functions that he wrote for it in more places than
+/// could be looked for.
 uint32_t ReaderOf(uint32_t table);
 
 /// RequireReaderOf raises an error in place of 0.

@@ -96,14 +96,18 @@ bool GivesText(Node* node) {
   return false;
 }
 
-/// Does an expression, not analysed yet, name another column than its own that is relabelled?
+/// Does an expression, not analysed yet, name another column than its own that is relabelled, or the whole
+/// row?
 bool NamesOther(Node* node, void* context) {
-  if (node == nullptr || GivesText(node)) return false;
+  // A modifier of a type looks like a column.
+  if (node == nullptr || GivesText(node) || IsA(node, TypeName)) return false;
   if (!IsA(node, ColumnRef)) return WalkStatement(node, NamesOther, context);
   auto* reference = static_cast<Reference*>(context);
   auto* last = static_cast<Node*>(llast(reinterpret_cast<ColumnRef*>(node)->fields));
-  if (!IsA(last, String) || strcmp(strVal(last), reference->own) == 0) return false;
-  return list_member_int(reference->relabelled, get_attnum(reference->table, strVal(last)));
+  if (!IsA(last, String)) return true;
+  if (strcmp(strVal(last), reference->own) == 0) return false;
+  AttrNumber number = get_attnum(reference->table, strVal(last));
+  return number == InvalidAttrNumber || list_member_int(reference->relabelled, number);
 }
 
 [[noreturn]] void ReportOtherColumn() {

@@ -169,7 +169,7 @@ void CompareRows(const Findings& findings, const Sealed& sealed, const TextTable
   int64* equal = Counters(count);
   int64* compared = Counters(count);
   const char* columns = ColumnList(quote_identifier(sealed.column), table);
-  ActingRole caller = ActAs(RequireReaderOf(table.oid));
+  ActingRole caller = ReadAs(RequireReaderOf(table.oid));
   ForEachRow(SampleQuery(columns, sealed.table_name, sealed.pages, kSampleRows),
              [&](HeapTuple row, TupleDesc descriptor) {
                uint64 own;
@@ -193,7 +193,7 @@ void CompareRows(const Findings& findings, const Sealed& sealed, const TextTable
 void PrintSealed(Sealed* sealed) {
   uint64* prints = sealed->prints;
   int count = 0;
-  ActingRole caller = ActAs(RequireReaderOf(sealed->table));
+  ActingRole caller = ReadAs(RequireReaderOf(sealed->table));
   ForEachRow(SampleQuery(quote_identifier(sealed->column), sealed->table_name, sealed->pages, kSealedRows),
              [&](HeapTuple row, TupleDesc descriptor) {
                if (PrintField(row, descriptor, 1, sealed->class_id, &prints[count])) ++count;
@@ -241,7 +241,7 @@ void LookAtTable(const Findings& findings, const void* argument) {
   const TextTable& table = *task.table;
   int64* hits = Counters(database.sealed_count * table.column_count);
   int64 rows = 0;
-  ActingRole caller = ActAs(RequireReaderOf(table.oid));
+  ActingRole caller = ReadAs(RequireReaderOf(table.oid));
   ForEachRow(SampleQuery(ColumnList("", table), table.name, table.pages, kSampleRows),
              [&](HeapTuple row, TupleDesc descriptor) {
                ++rows;

@@ -13,7 +13,7 @@ SELECT format('%%s.%%I', s."table", s."column"), s."table"::text, quote_ident(s.
       ELSE pg_relation_size(c.oid) END) / current_setting('block_size')::int)::float8,
     CASE WHEN s.attribute IS NOT NULL THEN
         format(' AND (%%s.pii_is_sealed(%%I)%%s)', %s, s."column", (
-            SELECT format(' OR %%I::text IN (%%s)', s.attribute, string_agg(quote_literal(r.attribute), ', '))
+            SELECT format(' OR pg_catalog.concat(%%I) IN (%%s)', s.attribute, string_agg(quote_literal(r.attribute), ', '))
             FROM %s.pii_sealed_attribute AS r WHERE r."table" = s."table" AND r.phase = 'sealed' HAVING count(*) > 0)) END,
     c.oid
 FROM %s.pii_columns AS s JOIN pg_class AS c ON c.oid = s."table" AND c.relkind IN ('r', 'p', 'm'))";
@@ -47,7 +47,7 @@ struct SealedColumn {
 /// Rows by key version, NULL for plaintext, as a list of VALUES; empty when there are none. Counted as the
 /// owner of the table, who may not read pii_keyring.
 const char* CountVersions(const SealedColumn& column, const char* schema, const char* sample) {
-  ActingRole caller = ActAs(RequireReaderOf(column.oid));
+  ActingRole caller = ReadAs(RequireReaderOf(column.oid));
   const char* query =
       psprintf("SELECT %s.pii_key_version(%s), count(*) FROM %s%s%s WHERE %s IS NOT NULL%s GROUP BY 1",
                schema, column.name, column.is_partitioned ? "" : "ONLY ", column.table, sample, column.name,

@@ -305,7 +305,7 @@ void DiscoverTable(const Request& request, Table* table) {
     ereport(NOTICE, (errmsg("table %s was skipped, because its owner may not read all of it", table->name)));
     return;
   }
-  ActingRole caller = ActAs(reader);
+  ActingRole caller = ReadAs(reader);
   SampleTable(table, request.sample_rows);
   ActAsBefore(caller);
   for (int i = 0; i < table->column_count; ++i) {

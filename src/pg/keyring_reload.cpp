@@ -28,6 +28,7 @@ struct Search {
   const KeyringLoad* load;
   const char* found_in[KeyringLoad::kNamed];  ///< a column or index for each lost key; null: none so far
   TimestampTz deadline;
+  Oid schema;    ///< of the extension
   bool is_over;  ///< not everything was looked at
   MemoryContext memory;
 };
@@ -55,18 +56,24 @@ void NoteVersion(Search* search, Purpose purpose, int version, const char* colum
   }
 }
 
-/// Reads the key versions of a column until everything is found or the time is up.
-void SearchColumn(Search* search, const char* schema, const char* table, const char* column, Purpose purpose,
-                  Oid table_oid) {
+bool MayUseSchema(Oid role, Oid schema) {
+  return pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK;
+}
+
+/// Reads the key versions of a column until everything is found or the time is up. `shown`: its table.
+void SearchColumn(Search* search, const char* shown, const char* column, Purpose purpose, Oid table_oid) {
   Oid reader = ReaderOf(table_oid);
-  if (!OidIsValid(reader)) {
+  if (!OidIsValid(reader) || !MayUseSchema(reader, search->schema)) {
     search->is_over = true;
     return;
   }
-  ActingRole caller = ActAs(reader);
-  const char* query = psprintf("SELECT %s.pii_key_version(%s) FROM ONLY %s WHERE %s IS NOT NULL", schema,
-                               column, table, column);
-  const char* name = MemoryContextStrdup(search->memory, psprintf("column %s.%s", table, column));
+  ActingRole caller = ReadAs(reader);
+  // Its whole name: in the search_path of another role the same name may be another table.
+  const char* table =
+      quote_qualified_identifier(get_namespace_name(get_rel_namespace(table_oid)), get_rel_name(table_oid));
+  const char* query = psprintf("SELECT %s.pii_key_version(%s) FROM ONLY %s WHERE %s IS NOT NULL",
+                               quote_identifier(get_namespace_name(search->schema)), column, table, column);
+  const char* name = MemoryContextStrdup(search->memory, psprintf("column %s.%s", shown, column));
   Portal portal = SPI_cursor_open_with_args(nullptr, query, 0, nullptr, nullptr, nullptr, true, 0);
   while (WantsMore(*search, purpose)) {
     SPI_cursor_fetch(portal, true, kRowsPerFetch);
@@ -93,7 +100,7 @@ bool LockTable(Search* search, Oid table) {
 }
 
 /// Looks through the columns of this database that the caller may read.
-void SearchColumns(Search* search, const char* schema) {
+void SearchColumns(Search* search) {
   constexpr const char* kColumns =
       "SELECT a.attrelid::pg_catalog.regclass::text, pg_catalog.quote_ident(a.attname), a.atttypid, c.oid "
       "FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c "
@@ -116,9 +123,8 @@ void SearchColumns(Search* search, const char* schema) {
     if (!is_value && !IsOwnType(type, "pii_blind_index_in")) continue;
     Oid table = DatumGetObjectId(SPI_getbinval(row, columns->tupdesc, 4, &is_null));
     if (!LockTable(search, table)) continue;
-    SearchColumn(search, schema, SPI_getvalue(row, columns->tupdesc, 1),
-                 SPI_getvalue(row, columns->tupdesc, 2), is_value ? Purpose::kSeal : Purpose::kBlindIndex,
-                 table);
+    SearchColumn(search, SPI_getvalue(row, columns->tupdesc, 1), SPI_getvalue(row, columns->tupdesc, 2),
+                 is_value ? Purpose::kSeal : Purpose::kBlindIndex, table);
   }
 }
 
@@ -168,11 +174,11 @@ void SearchIndexes(Search* search) {
 }
 
 /// The keys are in use by now: what goes wrong from here on, but for a cancel, is no failure of the reload.
-void TrySearch(Search* search, const char* schema) {
+void TrySearch(Search* search) {
   ErrorData* error = RunInSubtransaction([&] {
     SPI_connect();
     SearchIndexes(search);
-    SearchColumns(search, schema);
+    SearchColumns(search);
     SPI_finish();
   });
   if (error == nullptr) return;
@@ -246,8 +252,8 @@ PII_FUNCTION(pii_reload_keyring) {
   search.load = &load;
   search.memory = CurrentMemoryContext;
   search.deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pii::kSearchMilliseconds);
-  const char* schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
-  pii::TrySearch(&search, schema);
+  search.schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+  pii::TrySearch(&search);
   pii::TellLostKeys(search);
   PG_RETURN_VOID();
 }

@@ -364,8 +364,7 @@ bool MayReadStored(Query* query) {
 }
 
 void SealParameters(Query* query) {
-  bool has_any =
-      !reads_stored && query->commandType != CMD_UTILITY && IsTransactionState() && HasAnyAdopted();
+  bool has_any = query->commandType != CMD_UTILITY && IsTransactionState() && HasAnyAdopted();
   if (has_any) SealWhatIsGiven(query);
 }
 

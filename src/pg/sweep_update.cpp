@@ -4,8 +4,10 @@
 #include "adopted_column.h"
 #include "attribute_rules.h"
 #include "pg.h"
+#include "pii_class.h"
 #include "privileges.h"
 #include "sealed_column.h"
+#include "shared_keys.h"
 #include "subtransaction.h"
 
 namespace pii {
@@ -92,6 +94,23 @@ bool IsPassing(int sqlstate) {
          sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE;
 }
 
+/// Plaintext is for the owner of the table to read: what is written while a column is unsealed stays sealed
+/// where neither he nor who writes may reveal it, and the column would never be done.
+void RequireOwnersReveal(Oid table, int32 class_id) {
+  HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+  if (!HeapTupleIsValid(row)) elog(ERROR, "cache lookup failed for relation %u", table);
+  Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relowner;
+  ReleaseSysCache(row);
+  if ((PrivilegesOf(owner, class_id) & kReveal) != 0) return;
+  const PiiClass* pii_class = class_id < 0 ? nullptr : FindClass(static_cast<uint16_t>(class_id));
+  ereport(ERROR,
+          (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+           errmsg("the owner of table \"%s\" may not reveal its values", get_rel_name(table)),
+           errhint("He could read them as plaintext. If he should: SELECT pii_grant(%s, '%s', 'REVEAL').",
+                   quote_literal_cstr(GetUserNameFromId(owner, false)),
+                   pii_class != nullptr ? pii_class->name_text : "*")));
+}
+
 }  // namespace
 
 int64_t TryUpdateRows(Relation table, const char* column, SweepKind kind, Datum* places, int count) {
@@ -114,7 +133,10 @@ void CheckMayUpdate(Oid table, const char* column, SweepKind kind) {
   }
   if (kind != SweepKind::kRewrap && !pg_class_ownercheck(table, GetUserId()))
     aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
-  if (kind == SweepKind::kUnseal) RequireReveal(DeclaredClassOf(table, number));
+  if (kind == SweepKind::kUnseal) {
+    RequireReveal(DeclaredClassOf(table, number));
+    RequireOwnersReveal(table, DeclaredClassOf(table, number));
+  }
   AclResult result = pg_class_aclcheck(table, GetUserId(), ACL_UPDATE);
   if (result != ACLCHECK_OK) result = pg_attribute_aclcheck(table, number, GetUserId(), ACL_UPDATE);
   if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_TABLE, get_rel_name(table));

@@ -33,7 +33,8 @@ bool MayBePlain(const TriggerData* trigger, const varlena* stored) {
   Relation table = trigger->tg_relation;
   if (UnsealedTable() == RelationGetRelid(table)) return true;
   int32 class_id = ClassOf(stored, kTextClass);
-  return ((PrivilegesOn(class_id) | PrivilegesOf(table->rd_rel->relowner, class_id)) & kReveal) != 0;
+  return (PrivilegesOn(class_id) & kReveal) != 0 ||
+         (PrivilegesOf(table->rd_rel->relowner, class_id) & kReveal) != 0;
 }
 
 /// The row with a column as plaintext; the row itself when there is nothing to change.

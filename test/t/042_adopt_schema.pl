@@ -340,6 +340,8 @@ $_->quit foreach $holder, $sweeper;
 
 $node->safe_psql('postgres', q{SELECT pii_revoke('owner', '*', 'REVEAL')});
 $node->fails("CALL pii_release('busy', 'v')", '42501', qr/may not reveal values of class name/, 'who may not reveal does not release', user => 'owner');
+$node->fails("CALL pii_unseal_column('busy', 'v')", '42501', qr/the owner of table "busy" may not reveal its values.*pii_grant\('owner', 'name', 'REVEAL'\)/s,
+	'nobody unseals for an owner who may not reveal: what others write would stay sealed');
 
 $node->stop;
 done_testing();

@@ -195,8 +195,11 @@ $node->gives(qq{$of_ssn; $copied; ALTER TABLE mailer.mine ALTER v TYPE pii_text;
 $node->gives(qq{$mine; INSERT INTO mailer.mine VALUES ('a\@b.example'); $form}, 'a@b.example|f', 'but what he may reveal', @mailer);
 $node->safe_psql('postgres', q{ALTER ROLE mailer RESET pii.write_mode});
 $node->safe_psql('postgres', q{CREATE TABLE mailer.theirs (v pii_text(ssn)); INSERT INTO mailer.theirs SELECT ssn FROM sealed}, extra_params => [ '-U', 'mailer' ]);
-$node->gives(q{CALL pii_unseal_column('mailer.theirs', 'v'); SELECT v, pii_is_sealed(v) FROM mailer.theirs}, "1\n123-45-6789|f",
-	'who may reveal unseals the table of one who may not');
+$node->fails(q{CALL pii_unseal_column('mailer.theirs', 'v')}, '42501', qr/the owner of table "theirs" may not reveal its values/, 'nobody unseals the table of one who may not reveal');
+$node->gives(q{SELECT v, pii_is_sealed(v) FROM mailer.theirs}, '123-45-6789|t', 'and its values stay sealed');
+$node->safe_psql('postgres', q{SELECT pii_grant('mailer', 'ssn', 'REVEAL')});
+$node->gives(q{CALL pii_unseal_column('mailer.theirs', 'v'); SELECT v, pii_is_sealed(v) FROM mailer.theirs}, "1\n123-45-6789|f", 'that of one who may is unsealed');
+$node->safe_psql('postgres', q{SELECT pii_revoke('mailer', 'ssn', 'REVEAL')});
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Who adopts runs nothing of somebody else's
