@@ -6,6 +6,7 @@
 #include "adopted_column.h"
 #include "attribute_rules.h"
 #include "index_expression.h"
+#include "mixed_expression.h"
 #include "own_function.h"
 #include "pg.h"
 #include "type_modifier.h"
@@ -13,8 +14,6 @@
 
 namespace pii {
 namespace {
-
-bool IsSealedType(Oid type) { return type >= FirstNormalObjectId && IsOwnType(type, "pii_text_in"); }
 
 /// A plan for the values at hand has constants in place of parameters.
 bool IsGiven(Node* node) {
@@ -71,13 +70,8 @@ Node* SealRow(Node* given, Oid table_oid) {
 
 /// Questions about the form of a value are answered for what it is. And before planning it was sealed.
 bool TakesAsIs(Node* node) {
-  if (!IsA(node, FuncExpr)) return false;
-  Oid function = reinterpret_cast<FuncExpr*>(node)->funcid;
-  if (function < FirstNormalObjectId) return false;
-  for (const char* symbol : {"pii_is_sealed", "pii_key_version", "pii_seal_adopted"}) {
-    if (IsOwnFunction(function, symbol)) return true;
-  }
-  return false;
+  return AsksForState(node) || (IsA(node, FuncExpr) &&
+                                IsOwnFunction(reinterpret_cast<FuncExpr*>(node)->funcid, "pii_seal_adopted"));
 }
 
 Node* Seal(Node* node, void* context) {
